@@ -1,0 +1,84 @@
+/* Every limit and default of the program. Sizes in bytes unless the name says otherwise. Reaching a limit is an answer,
+ * never an assertion. */
+#ifndef SL_BASE_LIMITS_H
+#define SL_BASE_LIMITS_H
+
+#include <stdint.h>
+
+enum {
+    /* Values: payloads, outputs, state keys. Equal to those of sluice/stage.h (a test compares). */
+    SL_VALUE_BYTES_MAX = 4 << 20,
+    SL_VALUE_DEPTH_MAX = 64,
+    SL_VALUE_NODES_MAX = 1000000,
+    SL_FIELD_BYTES_MAX = 64 << 10,
+    SL_INPUT_BYTES_MAX = 16 << 20,  /* an assembled input */
+    SL_STATE_BYTES_MAX = 16 << 20,  /* the run state of one run */
+    SL_RESULT_BYTES_MAX = 16 << 20, /* all values of one result together */
+
+    /* Wire. */
+    SL_CLIENT_MESSAGE_MAX = 6 << 20,
+    SL_WORKER_MESSAGE_MAX = 24 << 20,
+    SL_PIPE_FRAME_MAX = 24 << 20,
+    SL_BATCH_MESSAGE_MAX = 1 << 20, /* several tasks or results share a message up to this */
+    SL_CONTROL_DEPTH_MAX = 16,
+    SL_CONTROL_NODES_MAX = 65536,
+
+    /* Names and texts. */
+    SL_NAME_MAX = 64,      /* pipeline, stage, type, policy, field, state key, worker, tenant */
+    SL_KEY_MAX = 128,      /* a client's key: 1 to 128 printable bytes */
+    SL_DOC_KEY_MAX = 4096, /* path and digest */
+    SL_LABELS_MAX = 16,
+    SL_LABEL_VALUE_MAX = 256,
+    SL_REASON_MAX = 8 << 10, /* error texts and sentences */
+    SL_TRACEPARENT_MAX = 64,
+
+    /* Pipelines and policies. */
+    SL_PIPELINE_TEXT_MAX = 256 << 10,
+    SL_YAML_DEPTH_MAX = 16,
+    SL_YAML_EVENTS_MAX = 20000,
+    SL_YAML_SCALAR_MAX = 16 << 10,
+    SL_STAGES_MAX = 1024,
+    SL_EDGES_MAX = 8192,
+    SL_STATE_KEYS_MAX = 16, /* of one stage */
+    SL_DEPENDENCIES_MAX = 16,
+    SL_ATTEMPTS_MAX = 10,
+    SL_CRASHES_MAX = 3,
+    SL_TIMEOUT_SECONDS_MAX = 600,
+    SL_FIELDS_MAX = 64, /* ledger fields of one job */
+    SL_RETURNS_MAX = 100, /* returned attempts of one stage before the next one counts as failed */
+
+    /* Ledger. */
+    SL_SHARDS_DEFAULT = 8,
+    SL_SHARDS_MAX = 1024,
+    SL_BATCH_TRANSITIONS_MAX = 4096,
+    SL_BATCH_BYTES_MAX = 1 << 20,
+    SL_SETTLE_BYTES_MAX = 64 << 10,
+    SL_SETTLE_RECORDS_MAX = 16,
+    SL_SETTLE_AFTER_MS = 50,
+    SL_LOG_BYTES_MAX = 64 << 20,        /* log behind the checkpoints of one broker */
+    SL_UNDURABLE_BYTES_PRESSURE = 32 << 20, /* decided and not durable: submits get BACKPRESSURE */
+    SL_UNDURABLE_BYTES_STOP = 64 << 20,     /* the client socket is not read */
+    SL_PAYLOAD_INLINE_MAX = 256,        /* a payload up to this stands in the job's head */
+    SL_OUTPUT_INLINE_MAX = 4 << 10,     /* an output up to this stands in an ended job's record */
+    SL_HOT_BYTES_MAX = 256 << 20,       /* payloads and outputs kept in the broker's memory */
+    SL_REPLY_MS = 2000,                 /* deadline of a call to Redis */
+
+    /* Workers. */
+    SL_SLOTS_MAX = 4096,
+    SL_TYPES_MAX = 1024, /* stage types of one worker */
+    SL_WORKERS_MAX = 1024,
+    SL_TIMEOUT_GRACE_MS = 10000, /* the broker declares an attempt timed out this much after its timeout */
+
+    /* Timers (configuration `timing`): production values. */
+    SL_BEAT_MS = 1000,
+    SL_TAKEOVER_MS = 3000,
+    SL_HEARTBEAT_MS = 500,
+    SL_LOST_MS = 5000
+};
+
+/* The largest group of transitions (one RESULT with all its values) must be smaller than Redis' largest argument
+ * (proto-max-bulk-len in deploy/redis.conf, 64 MiB). */
+_Static_assert(SL_RESULT_BYTES_MAX + SL_BATCH_BYTES_MAX < 64 << 20, "a group must fit one Redis argument");
+_Static_assert(SL_INPUT_BYTES_MAX + SL_BATCH_MESSAGE_MAX <= SL_WORKER_MESSAGE_MAX, "an input must fit one message");
+
+#endif

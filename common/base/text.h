@@ -1,0 +1,38 @@
+/* Small helpers for text that people type and read. */
+#ifndef SL_BASE_TEXT_H
+#define SL_BASE_TEXT_H
+
+#include "buf.h"
+#include "bytes.h"
+
+/* The candidate that a mistyped word most likely meant: smallest edit distance (insertions, deletions, changes, swapped
+ * neighbours), at most a third of the word's length (at least 1). NULL when none is near. Words above 64 bytes: NULL. */
+const char *sl_text_suggest(struct sl_bytes word, const char *const *candidates, size_t candidate_count);
+
+/* Whether text is 1 to SL_NAME_MAX bytes of [A-Za-z0-9_-]. */
+bool sl_text_is_name(struct sl_bytes text);
+
+/* Whether text is a state key: [A-Za-z_][A-Za-z0-9_]*, at most SL_NAME_MAX bytes (seed, row 9). */
+bool sl_text_is_state_key(struct sl_bytes text);
+
+/* Whether text is a ledger field: [A-Za-z_][A-Za-z0-9_.]*, at most SL_NAME_MAX bytes. */
+bool sl_text_is_field(struct sl_bytes text);
+
+/* Reads "250ms", "5s", "2m", "1h" or a bare number of seconds ("1.5"); 0, or SL_E_BAD_INPUT. */
+int sl_text_to_duration_ms(const char *text, uint64_t *out_ms);
+
+/* Reads "64k", "16M", "1G" (powers of 1024) or a bare number of bytes; 0, or SL_E_BAD_INPUT. */
+int sl_text_to_size(const char *text, uint64_t *out_bytes);
+
+/* Reads a whole decimal number of at most max; 0, or SL_E_BAD_INPUT. */
+int sl_text_to_uint(const char *text, uint64_t max, uint64_t *out_value);
+
+/* Appends text with control characters (and DEL) as \xNN, so that it cannot move a terminal's cursor or break a log line.
+ * Bytes that are not UTF-8 are escaped too. Failure is kept in buf->failed. */
+void sl_text_escape(struct sl_buf *buf, struct sl_bytes text);
+
+/* Writes milliseconds since 1970 as RFC 3339 UTC with milliseconds ("2026-01-15T10:00:00.123Z") and a NUL. Pure. */
+enum { SL_TIME_TEXT_SIZE = 25 };
+void sl_text_time(uint64_t wall_ms, char out_text[SL_TIME_TEXT_SIZE]);
+
+#endif
