@@ -39,8 +39,9 @@ struct sl_ledger_call {
     struct sl_digest digest;     /* COMMIT: of the chain with this batch */
     uint64_t ckpt;               /* SETTLE */
     uint64_t new_epoch;          /* ACQUIRE: greater than epoch */
-    struct sl_bytes body;        /* COMMIT: the batch. SETTLE: msgpack array of [verb, key, [item, ...]], each key once;
-                                    verb is SET HSET HDEL DEL ZADD ZREM, key is what follows "sl:{sNN}:", items are bin or str */
+    struct sl_bytes body;        /* COMMIT: the batch. SETTLE: msgpack array of [verb, key, [item, ...]], performed
+                                    in order (a key may come twice); verb is SET HSET HDEL DEL ZADD ZREM, key (bin or str)
+                                    is what follows "sl:{sNN}:", items are bin or str */
     struct sl_job_id job;        /* READ_JOB */
     uint64_t cursor;             /* READ_LIVE */
     uint32_t count;              /* READ_LOG, READ_ENDED */
