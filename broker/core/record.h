@@ -1,0 +1,67 @@
+/* What stands in Redis of a job, as bytes and back. Every record ends in a CRC32C of what is before it (4 bytes little-endian);
+ * one that does not decode is SL_E_DAMAGED and parks its job.
+ *
+ *   facts    array [tenant, kind (0 once, 1 key, 2 doc), key, labels (map), traceparent]              (no CRC: always inside a head)
+ *   head     array [format, at, state, once, run, created_ms, updated_ms, created_n, pipeline, request, facts, payload or nil when
+ *            it stands in `p`, reason, fields {name: value}, stages or nil while queued]
+ *   output   array [type, count, {state key: value}, output or nil when it is the value of the only state key]
+ *   ended    array [format, head, history, {stage index: output}]
+ */
+#ifndef SL_CORE_RECORD_H
+#define SL_CORE_RECORD_H
+
+#include "job.h"
+
+struct sl_facts {
+    struct sl_bytes tenant;
+    unsigned kind; /* 0 once, 1 key, 2 doc */
+    struct sl_bytes key;
+    struct sl_bytes labels; /* msgpack map */
+    struct sl_bytes traceparent;
+};
+
+/* Facts to bytes and back. */
+void sl_facts_put(struct sl_buf *buf, const struct sl_facts *facts);
+int sl_facts_read(struct sl_bytes bytes, struct sl_facts *out_facts);
+
+/* One output record: values are [key, value] pairs in order. */
+struct sl_output {
+    struct sl_bytes type;
+    uint64_t count;
+    struct sl_mp_reader values; /* at the first key; read str and bin, value_count times */
+    uint32_t value_count;
+    struct sl_bytes output; /* empty: the value of the only state key */
+};
+int sl_output_read(struct sl_bytes record, struct sl_output *out_output);
+/* The value under a key, or empty. */
+struct sl_bytes sl_output_value(const struct sl_output *output, struct sl_bytes key);
+
+/* Appends the CRC of everything in buf from `start` on; and checks and cuts it. */
+void sl_record_seal(struct sl_buf *buf, size_t start);
+int sl_record_open(struct sl_bytes record, struct sl_bytes *out_content);
+
+/* Appends a job's head. with_payload: the payload is inside whatever its size (for comparing states). Failure: buf->failed. */
+void sl_record_head(struct sl_buf *buf, const struct sl_job *job, bool with_payload);
+
+/* Builds a job from its head, not in the table yet; `find` gives the pipeline of a digest. 0; SL_E_DAMAGED; SL_E_NOT_FOUND when the
+ * pipeline is not known; SL_E_NO_MEMORY. The job's payload and outputs are not in memory (cold) unless they stand in the head. */
+typedef struct sl_pipeline_entry *(*sl_pipeline_finder)(void *context, struct sl_digest digest);
+int sl_record_read_head(struct sl_job_table *table, struct sl_bytes record, sl_pipeline_finder find, void *context,
+                        struct sl_job **out_job);
+
+/* Appends an ended job's record: head, history since the settle before, outputs up to SL_OUTPUT_INLINE_MAX. */
+void sl_record_ended(struct sl_buf *buf, const struct sl_job *job);
+
+struct sl_ended {
+    struct sl_bytes head;
+    struct sl_bytes history;
+    struct sl_mp_reader outputs; /* at the first stage index; read uint and bin, output_count times */
+    uint32_t output_count;
+};
+int sl_record_read_ended(struct sl_bytes record, struct sl_ended *out_ended);
+
+/* The field name of a stage's output: "o.<run>.<stage>.<item>". Returns its length. */
+enum { SL_OUTPUT_FIELD_SIZE = 40 };
+size_t sl_output_field(char *out_text, uint32_t run, uint16_t stage);
+
+#endif
