@@ -1,0 +1,79 @@
+/* `crash`: ends its own process by config.signal, or by exit(), in the first config.times attempts of a run (always when
+ * `times` is absent), then succeeds. It shows what the death of a stage costs: one attempt. */
+#include "probe.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sdk/option.h"
+#include "sdk/output.h"
+
+struct crash {
+    int signal; /* 0 = exit() */
+    uint64_t times;
+};
+
+static const char *const names[] = {"SEGV", "KILL", "ABRT", "BUS", "FPE", "ILL", "TERM", "STOP", "exit", NULL};
+static const int numbers[] = {SIGSEGV, SIGKILL, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGTERM, SIGSTOP, 0};
+
+enum { EXIT_CODE = 3 };
+
+static int crash_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
+    static const char *const keys[] = {"signal", "times", NULL};
+    struct sl_options options;
+    uint64_t times = UINT64_MAX;
+    unsigned index = 0;
+    if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
+    int rc = sl_options_choice(&options, "signal", names, &index);
+    if (rc == 0) rc = sl_options_uint(&options, "times", 0, UINT32_MAX, &times);
+    struct crash *self = rc == 0 ? malloc(sizeof *self) : NULL;
+    if (rc == 0 && !self) rc = sl_options_refuse(&options, "no memory.");
+    if (rc == 0) {
+        *self = (struct crash){.signal = numbers[index], .times = times};
+        *out_self = self;
+    }
+    sl_options_close(&options);
+    return rc;
+}
+
+/* The signal acts as it would on code that does not handle it, whatever this process has set. */
+static void die(int number) {
+    if (number == 0) exit(EXIT_CODE);
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, number);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL); /* KILL and STOP cannot be blocked or caught: these two calls may fail. */
+    (void)signal(number, SIG_DFL);
+    (void)kill(getpid(), number);
+}
+
+static sluice_outcome crash_execute(void *context, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
+    (void)upstream;
+    const struct crash *self = context;
+    const struct sl_attempt attempt = {probe_host, ctx, out};
+    uint32_t number = probe_host->task(ctx)->attempt;
+    if (number <= self->times) die(self->signal);
+    struct sl_output output;
+    sl_output_init(&output);
+    sl_output_map(&output, 1);
+    sl_output_text(&output, "attempt");
+    sl_output_uint(&output, number);
+    sluice_outcome outcome = sl_output_send(&output, &attempt, "The output");
+    sl_output_fini(&output);
+    return outcome;
+}
+
+const sluice_registration probe_crash = {
+    .size = sizeof probe_crash,
+    .stage_type = "crash",
+    .description = "Ends its own process by config.signal or exit(), in the first config.times attempts",
+    .version = SLUICE_VERSION,
+    .config_schema = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"signal\":{\"enum\":[\"SEGV\",\"KILL\","
+                     "\"ABRT\",\"BUS\",\"FPE\",\"ILL\",\"TERM\",\"STOP\",\"exit\"],\"default\":\"SEGV\"},"
+                     "\"times\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967295}}}",
+    .idempotent = 1,
+    .open = crash_open,
+    .execute = crash_execute,
+    .close = free,
+};
