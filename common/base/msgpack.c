@@ -381,11 +381,24 @@ static size_t utf8_sequence(const uint8_t *text, size_t left) {
 }
 
 bool sl_utf8_is_valid(struct sl_bytes bytes) {
+    static const uint64_t high_bits = 0x8080808080808080u;
     size_t at = 0;
     while (at < bytes.size) {
+        uint64_t eight;
+        if (bytes.size - at >= sizeof eight) { /* most text is ASCII: eight bytes a step */
+            memcpy(&eight, bytes.data + at, sizeof eight);
+            if ((eight & high_bits) == 0) {
+                at += sizeof eight;
+                continue;
+            }
+        }
         size_t length = utf8_sequence(bytes.data + at, bytes.size - at);
         if (length == 0) return false;
         at += length;
     }
     return true;
+}
+
+size_t sl_utf8_size(struct sl_bytes bytes) {
+    return bytes.size ? utf8_sequence(bytes.data, bytes.size) : 0;
 }

@@ -92,4 +92,7 @@ int sl_mp_check(struct sl_bytes bytes, uint32_t depth_max, uint32_t node_count_m
 /* Whether bytes are valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 bool sl_utf8_is_valid(struct sl_bytes bytes);
 
+/* The size of the character at the start of bytes, 1 to 4; 0 when there is none that is valid. */
+size_t sl_utf8_size(struct sl_bytes bytes);
+
 #endif

@@ -145,6 +145,19 @@ void sl_text_escape(struct sl_buf *buf, struct sl_bytes text) {
     }
 }
 
+void sl_text_clean(struct sl_buf *buf, struct sl_bytes text, size_t size_max) {
+    static const uint8_t replacement[] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
+    size_t written = 0;
+    while (text.size > 0) {
+        size_t size = sl_utf8_size(text);
+        struct sl_bytes character = size ? sl_bytes(text.data, size) : sl_bytes(replacement, sizeof replacement);
+        if (character.size > size_max - written) return;
+        (void)sl_buf_append(buf, character.data, character.size); /* kept in buf->failed */
+        written += character.size;
+        text = sl_bytes(text.data + (size ? size : 1), text.size - (size ? size : 1));
+    }
+}
+
 /* Civil date from days since 1970 (Howard Hinnant, chrono-compatible low-level date algorithms). */
 void sl_text_time(uint64_t wall_ms, char out_text[SL_TIME_TEXT_SIZE]) {
     uint64_t days = wall_ms / 86400000u, rest = wall_ms % 86400000u;

@@ -31,6 +31,10 @@ int sl_text_to_uint(const char *text, uint64_t max, uint64_t *out_value);
  * Bytes that are not UTF-8 are escaped too. Failure is kept in buf->failed. */
 void sl_text_escape(struct sl_buf *buf, struct sl_bytes text);
 
+/* Appends text from outside as UTF-8 of at most size_max bytes: each byte that is no UTF-8 becomes U+FFFD, and what is too long is
+ * cut between two characters. Control characters stay. Failure is kept in buf->failed. */
+void sl_text_clean(struct sl_buf *buf, struct sl_bytes text, size_t size_max);
+
 /* Writes milliseconds since 1970 as RFC 3339 UTC with milliseconds ("2026-01-15T10:00:00.123Z") and a NUL. Pure. */
 enum { SL_TIME_TEXT_SIZE = 25 };
 void sl_text_time(uint64_t wall_ms, char out_text[SL_TIME_TEXT_SIZE]);
