@@ -8,11 +8,18 @@ enum { DEPTH_LIMIT = 128 }; /* of the explicit stack below; every depth_max is a
 
 /* Writing. */
 
-static void put_head(struct sl_buf *buf, uint8_t type, uint64_t number, int number_bytes) {
-    uint8_t head[SL_MP_HEAD_MAX];
+static inline void put_head(struct sl_buf *buf, uint8_t type, uint64_t number, int number_bytes) {
+    uint8_t elsewhere[SL_MP_HEAD_MAX];
+    if (buf->failed) return;
+    bool has_room = buf->capacity - buf->size >= SL_MP_HEAD_MAX; /* nearly always: then there is nothing to copy */
+    uint8_t *head = has_room ? buf->data + buf->size : elsewhere;
     head[0] = type;
     for (int i = 0; i < number_bytes; i++) head[1 + i] = (uint8_t)(number >> (8 * (number_bytes - 1 - i)));
-    (void)sl_buf_append(buf, head, (size_t)number_bytes + 1); /* kept in buf->failed */
+    if (has_room) {
+        buf->size += (size_t)number_bytes + 1;
+    } else {
+        (void)sl_buf_append(buf, head, (size_t)number_bytes + 1); /* kept in buf->failed */
+    }
 }
 
 void sl_mp_nil(struct sl_buf *buf) {
@@ -250,7 +257,10 @@ bool sl_mp_read_bool(struct sl_mp_reader *self) {
     return next_is(self, SL_MP_BOOL, &object) && object.boolean;
 }
 
+/* The typed reads below take the commonest forms first, by one look at the bytes: they decide what decoding costs. */
+
 uint64_t sl_mp_read_uint(struct sl_mp_reader *self, uint64_t max) {
+    if (self->rc == SL_OK && self->at != self->end && *self->at < 0x80 && *self->at <= max) return *self->at++;
     struct sl_mp_object object;
     if (!next_is(self, SL_MP_UINT, &object)) return 0;
     if (object.uint <= max) return object.uint;
@@ -267,6 +277,14 @@ int64_t sl_mp_read_int(struct sl_mp_reader *self) {
     return 0;
 }
 
+/* Whether the next object has a head of head_size bytes that says size bytes follow, and they do: then takes it. */
+static bool take_short(struct sl_mp_reader *self, size_t head_size, size_t size, struct sl_bytes *out) {
+    if (size > bytes_left(self) - head_size) return false;
+    *out = sl_bytes(self->at + head_size, size);
+    self->at += head_size + size;
+    return true;
+}
+
 static struct sl_bytes read_sized(struct sl_mp_reader *self, enum sl_mp_type type, size_t size_max) {
     struct sl_mp_object object;
     if (!next_is(self, type, &object)) return sl_bytes(NULL, 0);
@@ -276,17 +294,24 @@ static struct sl_bytes read_sized(struct sl_mp_reader *self, enum sl_mp_type typ
 }
 
 struct sl_bytes sl_mp_read_str(struct sl_mp_reader *self, size_t size_max) {
-    struct sl_bytes text = read_sized(self, SL_MP_STR, size_max);
+    struct sl_bytes text;
+    bool is_short = self->rc == SL_OK && bytes_left(self) >= 1 && (*self->at & 0xe0) == 0xa0 &&
+                    (*self->at & 31u) <= size_max && take_short(self, 1, *self->at & 31u, &text);
+    if (!is_short) text = read_sized(self, SL_MP_STR, size_max);
     if (!sl_utf8_is_valid(text)) sl_mp_fail(self, SL_E_BAD_INPUT);
     return self->rc ? sl_bytes(NULL, 0) : text;
 }
 
 struct sl_bytes sl_mp_read_bin(struct sl_mp_reader *self, size_t size_max) {
+    struct sl_bytes bytes;
+    bool is_short = self->rc == SL_OK && bytes_left(self) >= 2 && self->at[0] == 0xc4 && self->at[1] <= size_max &&
+                    take_short(self, 2, self->at[1], &bytes);
+    if (is_short) return bytes;
     return read_sized(self, SL_MP_BIN, size_max);
 }
 
 void sl_mp_read_bin_exact(struct sl_mp_reader *self, void *out, size_t size) {
-    struct sl_bytes bytes = read_sized(self, SL_MP_BIN, size);
+    struct sl_bytes bytes = sl_mp_read_bin(self, size);
     if (self->rc == SL_OK && bytes.size != size) sl_mp_fail(self, SL_E_BAD_INPUT);
     if (self->rc) {
         memset(out, 0, size);
@@ -304,6 +329,9 @@ static uint32_t read_count(struct sl_mp_reader *self, enum sl_mp_type type, uint
 }
 
 uint32_t sl_mp_read_array(struct sl_mp_reader *self, uint32_t count_max) {
+    if (self->rc == SL_OK && bytes_left(self) >= 16 && (*self->at & 0xf0) == 0x90 && (*self->at & 15u) <= count_max) {
+        return *self->at++ & 15u; /* 16 bytes left hold 15 members */
+    }
     return read_count(self, SL_MP_ARRAY, count_max);
 }
 
