@@ -1,0 +1,169 @@
+/* The life of one attempt in this worker, from its task to the acknowledgement of its result. */
+#include "parts.h"
+
+#include "base/err.h"
+
+/* Waits between two sendings of a result. */
+static const uint16_t resend_seconds[SL_AGENT_RESEND_LEVELS] = {1, 2, 4, 8, 10};
+
+/* The nonce is random and new in every attempt; the rest guards against a broker that repeats one. */
+static void make_key(const struct sl_token *token, uint8_t key[16]) {
+    uint64_t rest;
+    memcpy(&rest, token->job.bytes, sizeof rest);
+    rest ^= ((uint64_t)token->stage << 48) ^ ((uint64_t)token->run << 24) ^ token->attempt;
+    memcpy(key, &token->nonce, 8);
+    memcpy(key + 8, &rest, 8);
+}
+
+struct attempt *sl_agent_attempt_find(const struct sl_agent *self, const struct sl_token *token) {
+    uint8_t key[16];
+    make_key(token, key);
+    struct attempt *attempt = sl_idmap_find(&self->attempts, key);
+    return attempt && sl_token_equal(&attempt->task.token, token) ? attempt : NULL;
+}
+
+/* Copies bytes to *at, moves it on, and returns the view of the copy. */
+static struct sl_bytes place(uint8_t **at, struct sl_bytes bytes) {
+    uint8_t *start = *at;
+    if (bytes.size) memcpy(start, bytes.data, bytes.size);
+    *at += bytes.size;
+    return sl_bytes(start, bytes.size);
+}
+
+int sl_agent_attempt_new(struct sl_agent *self, const struct sl_agent_task *task, bool with_input,
+                         struct attempt **out_attempt) {
+    if (sl_idmap_reserve(&self->attempts, 1)) return SL_E_NO_MEMORY;
+    struct attempt *attempt = sl_pool_take(&self->pool, sizeof *attempt);
+    if (!attempt) return SL_E_NO_MEMORY;
+    attempt->task = *task;
+    attempt->task.input = attempt->task.tenant = attempt->task.doc_key = sl_bytes(NULL, 0);
+    if (with_input) {
+        attempt->blob_size = task->input.size + task->tenant.size + task->doc_key.size + 1;
+        attempt->blob = sl_pool_take(&self->pool, attempt->blob_size);
+        if (!attempt->blob) {
+            sl_pool_give(&self->pool, attempt, sizeof *attempt);
+            return SL_E_NO_MEMORY;
+        }
+        uint8_t *at = attempt->blob;
+        attempt->task.input = place(&at, task->input);
+        attempt->task.tenant = place(&at, task->tenant);
+        attempt->task.doc_key = place(&at, task->doc_key);
+    }
+    make_key(&task->token, attempt->key);
+    *out_attempt = attempt;
+    return SL_OK;
+}
+
+void sl_agent_attempt_add(struct sl_agent *self, struct attempt *attempt) {
+    sl_idmap_insert(&self->attempts, attempt);
+}
+
+int sl_agent_outcome_copy(struct sl_agent *self, const struct sl_agent_result *result, struct outcome *out_outcome) {
+    struct outcome outcome = {.result = *result};
+    outcome.blob_size = result->values.size + result->output.size + result->error.size + result->detail.size + 1;
+    outcome.blob = sl_pool_take(&self->pool, outcome.blob_size);
+    if (!outcome.blob) return SL_E_NO_MEMORY;
+    uint8_t *at = outcome.blob;
+    outcome.result.values = place(&at, result->values);
+    outcome.result.output = place(&at, result->output);
+    outcome.result.error = place(&at, result->error);
+    outcome.result.detail = place(&at, result->detail);
+    *out_outcome = outcome;
+    return SL_OK;
+}
+
+static struct sl_list *list_of(struct sl_agent *self, struct attempt *attempt) {
+    switch (attempt->state) {
+    case ATTEMPT_WAITING: return &self->waiting;
+    case ATTEMPT_INLINE: return &self->inlined;
+    case ATTEMPT_HELD: return &self->held;
+    case ATTEMPT_GIVEN: return &self->hosts[attempt->place].given;
+    case ATTEMPT_ENDED: return &self->ended[attempt->place];
+    }
+    SL_ASSERT(!"an attempt is in one of its states");
+    return NULL;
+}
+
+static void leave(struct sl_agent *self, struct attempt *attempt) {
+    if (sl_link_is_on(&attempt->link)) sl_list_remove(list_of(self, attempt), &attempt->link);
+}
+
+void sl_agent_attempt_send(struct sl_agent *self, struct attempt *attempt, uint32_t level) {
+    leave(self, attempt);
+    if (level >= SL_AGENT_RESEND_LEVELS) level = SL_AGENT_RESEND_LEVELS - 1;
+    attempt->state = ATTEMPT_ENDED;
+    attempt->place = level;
+    attempt->resend_at = self->now + agent_ms(1000u * resend_seconds[level]);
+    sl_list_append(&self->ended[level], &attempt->link);
+    if (self->link != LINK_WELCOMED) return;
+    struct sl_agent_effect *effect = sl_agent_emit(self, SL_AGENT_DO_RESULT);
+    effect->token = attempt->task.token;
+    effect->result = attempt->result;
+}
+
+static void free_blob(struct sl_agent *self, struct attempt *attempt) {
+    sl_pool_give(&self->pool, attempt->blob, attempt->blob_size);
+    attempt->blob = NULL;
+    attempt->blob_size = 0;
+    attempt->task.input = attempt->task.tenant = attempt->task.doc_key = sl_bytes(NULL, 0);
+}
+
+void sl_agent_attempt_end(struct sl_agent *self, struct attempt *attempt, const struct outcome *outcome) {
+    SL_ASSERT(attempt->state != ATTEMPT_HELD && attempt->state != ATTEMPT_ENDED);
+    leave(self, attempt);
+    free_blob(self, attempt);
+    attempt->result = outcome->result;
+    attempt->result_blob = outcome->blob;
+    attempt->result_size = outcome->blob_size;
+    self->result_bytes += outcome->blob_size;
+    attempt->state = ATTEMPT_HELD;
+    sl_list_append(&self->held, &attempt->link);
+    sl_agent_attempt_release(self, attempt);
+}
+
+void sl_agent_attempt_release(struct sl_agent *self, struct attempt *attempt) {
+    if (attempt->state == ATTEMPT_HELD && attempt->field_count == 0) sl_agent_attempt_send(self, attempt, 0);
+}
+
+void sl_agent_attempt_return(struct sl_agent *self, struct attempt *attempt, const char *error) {
+    struct outcome outcome = {.result = {.outcome = SL_OUTCOME_RETURNED, .error = sl_text(error)}};
+    sl_agent_attempt_end(self, attempt, &outcome);
+}
+
+void sl_agent_attempt_forget(struct sl_agent *self, struct attempt *attempt) {
+    SL_ASSERT(attempt->state == ATTEMPT_ENDED || attempt->state == ATTEMPT_HELD);
+    SL_ASSERT(self->result_bytes >= attempt->result_size);
+    leave(self, attempt);
+    self->result_bytes -= attempt->result_size;
+    void *removed = sl_idmap_remove(&self->attempts, attempt->key);
+    SL_ASSERT(removed == attempt);
+    sl_pool_give(&self->pool, attempt->result_blob, attempt->result_size);
+    sl_pool_give(&self->pool, attempt, sizeof *attempt);
+}
+
+void sl_agent_attempt_discard(struct sl_agent *self, struct attempt *attempt) {
+    free_blob(self, attempt);
+    sl_pool_give(&self->pool, attempt, sizeof *attempt);
+}
+
+void sl_agent_attempt_requeue(struct sl_agent *self, struct attempt *attempt) {
+    SL_ASSERT(attempt->state == ATTEMPT_GIVEN);
+    if (attempt->cancelled) {
+        sl_agent_attempt_return(self, attempt, "cancelled");
+        return;
+    }
+    if (self->draining) {
+        sl_agent_attempt_return(self, attempt, "the worker is leaving");
+        return;
+    }
+    leave(self, attempt);
+    attempt->state = ATTEMPT_WAITING;
+    sl_list_insert(&self->waiting, &self->waiting.head, &attempt->link);
+}
+
+size_t sl_agent_under_way(const struct sl_agent *self) {
+    size_t ended = self->held.count;
+    for (size_t i = 0; i < SL_AGENT_RESEND_LEVELS; i++) ended += self->ended[i].count;
+    SL_ASSERT(self->attempts.count >= ended);
+    return self->attempts.count - ended;
+}

@@ -1,0 +1,140 @@
+/* What the broker asks for: pipelines, tasks, and that some of them stop. */
+#include "parts.h"
+
+#include "base/err.h"
+
+static bool runs_inline(const struct sl_agent *self, struct sl_bytes type) {
+    for (uint32_t i = 0; i < self->config.type_count; i++) {
+        if (sl_bytes_equal(self->config.types[i].name, type)) return self->config.types[i].runs_inline;
+    }
+    return false;
+}
+
+static int note_inline(struct sl_agent *self, struct definition *definition) {
+    const struct sl_pipeline *pipeline = definition->pipeline;
+    definition->runs_inline = sl_alloc_take(self->alloc, pipeline->stage_count * sizeof(bool));
+    if (!definition->runs_inline) return SL_E_NO_MEMORY;
+    for (uint16_t i = 0; i < pipeline->stage_count; i++) {
+        definition->runs_inline[i] = pipeline->plugin_count == 0 && runs_inline(self, pipeline->stages[i].type);
+    }
+    return SL_OK;
+}
+
+/* Room for one more definition: in the map, and a bit in what each host knows. */
+static int reserve_definition(struct sl_agent *self) {
+    if (sl_idmap_reserve(&self->definitions, 1)) return SL_E_NO_MEMORY;
+    for (uint32_t i = 0; i < self->config.host_count; i++) {
+        if (sl_buf_reserve(&self->hosts[i].knows, 1)) return SL_E_NO_MEMORY;
+    }
+    return SL_OK;
+}
+
+int sl_agent_on_define(struct sl_agent *self, const struct sl_agent_event *event) {
+    if (sl_idmap_find(&self->definitions, event->define.digest.bytes)) return SL_OK;
+    if (self->definitions.count >= SL_AGENT_DEFINITIONS_MAX) return SL_E_LIMIT;
+    if (reserve_definition(self)) return SL_E_NO_MEMORY;
+    struct definition *definition = sl_pool_take(&self->pool, sizeof *definition);
+    if (!definition) return SL_E_NO_MEMORY;
+    int rc = sl_pipeline_from_canonical(event->define.canonical, self->alloc, &definition->pipeline);
+    if (rc) goto err_after_definition;
+    rc = SL_E_DAMAGED;
+    if (!sl_digest_equal(definition->pipeline->digest, event->define.digest)) goto err_after_pipeline;
+    rc = note_inline(self, definition);
+    if (rc) goto err_after_pipeline;
+
+    memcpy(definition->digest, event->define.digest.bytes, sizeof definition->digest);
+    definition->number = (uint32_t)self->definitions.count;
+    sl_idmap_insert(&self->definitions, definition);
+    for (uint32_t i = 0; i < self->config.host_count && definition->number % 8 == 0; i++) {
+        sl_buf_put(&self->hosts[i].knows, "", 1);
+    }
+    return SL_OK;
+
+err_after_pipeline:
+    sl_pipeline_free(&definition->pipeline);
+err_after_definition:
+    sl_pool_give(&self->pool, definition, sizeof *definition);
+    return rc;
+}
+
+/* Why the task is not taken, or NULL. */
+static const char *refusal(struct sl_agent *self, const struct sl_agent_task *task, const struct definition *definition) {
+    if (task->token.epoch < self->epochs[task->token.shard]) return "assigned by an owner of the shard that was replaced";
+    if (self->draining) return "the worker is leaving";
+    if (sl_agent_is_broken(self)) return "no stage host can be started on this worker";
+    if (self->result_bytes > SL_AGENT_RESULT_BYTES_MAX) return "too many results wait for their acknowledgement";
+    if (sl_agent_under_way(self) >= self->config.host_count * (1 + self->config.prefetch)) return "no free slot";
+    if (!definition) return "the pipeline's definition has not arrived";
+    if (task->token.stage >= definition->pipeline->stage_count) return "the pipeline has no such stage";
+    return NULL;
+}
+
+static void start_inline(struct sl_agent *self, struct attempt *attempt, const struct definition *definition) {
+    attempt->state = ATTEMPT_INLINE;
+    sl_list_append(&self->inlined, &attempt->link);
+    struct sl_agent_effect *effect = sl_agent_emit(self, SL_AGENT_DO_INLINE);
+    effect->token = attempt->task.token;
+    effect->give.task = &attempt->task;
+    effect->give.digest = definition->pipeline->digest;
+    effect->give.canonical = definition->pipeline->canonical;
+}
+
+static void again(struct sl_agent *self, struct attempt *attempt) {
+    if (attempt->state == ATTEMPT_ENDED) sl_agent_attempt_send(self, attempt, attempt->place);
+}
+
+int sl_agent_on_assign(struct sl_agent *self, const struct sl_agent_event *event) {
+    const struct sl_agent_task *task = &event->task;
+    if (task->token.shard >= SL_SHARDS_MAX) return SL_E_BAD_INPUT;
+    struct attempt *attempt = sl_agent_attempt_find(self, &task->token);
+    if (attempt) {
+        again(self, attempt);
+        return SL_OK;
+    }
+    if (self->attempts.count >= SL_AGENT_RESULTS_MAX) return SL_E_LIMIT;
+    const struct definition *definition = sl_idmap_find(&self->definitions, task->definition.bytes);
+    const char *refused = refusal(self, task, definition);
+    if (sl_agent_attempt_new(self, task, !refused, &attempt)) return SL_E_NO_MEMORY;
+    sl_agent_attempt_add(self, attempt);
+    uint64_t *epoch = &self->epochs[task->token.shard];
+    if (task->token.epoch > *epoch) *epoch = task->token.epoch;
+    if (refused) {
+        sl_agent_attempt_return(self, attempt, refused);
+    } else if (definition->runs_inline[task->token.stage]) {
+        start_inline(self, attempt, definition);
+    } else {
+        attempt->state = ATTEMPT_WAITING;
+        sl_list_append(&self->waiting, &attempt->link);
+    }
+    return SL_OK;
+}
+
+int sl_agent_on_inline_done(struct sl_agent *self, const struct sl_agent_event *event) {
+    struct attempt *attempt = sl_agent_attempt_find(self, &event->done.token);
+    SL_ASSERT(attempt && attempt->state == ATTEMPT_INLINE);
+    struct outcome outcome;
+    if (sl_agent_outcome_copy(self, &event->done.result, &outcome)) return SL_E_NO_MEMORY;
+    sl_agent_attempt_end(self, attempt, &outcome);
+    return SL_OK;
+}
+
+/* One that is given and not the first may still be taken back before the host begins it. */
+static void cancel_given(struct sl_agent *self, struct attempt *attempt) {
+    struct host *host = &self->hosts[attempt->place];
+    attempt->cancelled = true;
+    if (host_head(host) == attempt) {
+        sl_agent_host_stop(self, host, STOP_CANCEL);
+        return;
+    }
+    struct sl_agent_effect *effect = sl_agent_emit(self, SL_AGENT_DO_HOST_RECLAIM);
+    effect->host = host->index;
+    effect->token = attempt->task.token;
+}
+
+int sl_agent_on_cancel(struct sl_agent *self, const struct sl_agent_event *event) {
+    struct attempt *attempt = sl_agent_attempt_find(self, &event->token);
+    if (!attempt) return SL_OK;
+    if (attempt->state == ATTEMPT_WAITING) sl_agent_attempt_return(self, attempt, "cancelled");
+    if (attempt->state == ATTEMPT_GIVEN) cancel_given(self, attempt);
+    return SL_OK;
+}
