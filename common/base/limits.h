@@ -37,10 +37,13 @@ enum {
     SL_YAML_DEPTH_MAX = 16,
     SL_YAML_EVENTS_MAX = 20000,
     SL_YAML_SCALAR_MAX = 16 << 10,
+    SL_YAML_KEYS_MAX = 1024, /* of one map */
     SL_STAGES_MAX = 1024,
     SL_EDGES_MAX = 8192,
     SL_STATE_KEYS_MAX = 16, /* of one stage */
     SL_DEPENDENCIES_MAX = 16,
+    SL_PLUGIN_REFERENCES_MAX = 64, /* of one pipeline */
+    SL_PROBLEMS_MAX = 100,         /* shown of one file */
     SL_ATTEMPTS_MAX = 10,
     SL_CRASHES_MAX = 3,
     SL_TIMEOUT_SECONDS_MAX = 600,

@@ -30,7 +30,7 @@ void sl_tree_fini(struct sl_tree *self) {
     sl_tree_init(self, self->alloc);
 }
 
-static void *arena_take(struct sl_tree *self, size_t size) {
+void *sl_tree_take(struct sl_tree *self, size_t size) {
     size = (size + 15) / 16 * 16;
     struct chunk *chunk = self->chunks;
     if (!chunk || chunk->size - chunk->used < size) {
@@ -48,7 +48,7 @@ static void *arena_take(struct sl_tree *self, size_t size) {
 }
 
 struct sl_node *sl_tree_node(struct sl_tree *self, enum sl_node_kind kind, struct sl_mark mark) {
-    struct sl_node *node = arena_take(self, sizeof *node);
+    struct sl_node *node = sl_tree_take(self, sizeof *node);
     if (!node) return NULL;
     node->kind = kind;
     node->mark = mark;
@@ -56,7 +56,7 @@ struct sl_node *sl_tree_node(struct sl_tree *self, enum sl_node_kind kind, struc
 }
 
 struct sl_bytes sl_tree_copy(struct sl_tree *self, struct sl_bytes bytes) {
-    uint8_t *copy = arena_take(self, bytes.size + 1);
+    uint8_t *copy = sl_tree_take(self, bytes.size + 1);
     if (!copy) return sl_bytes(NULL, 0);
     if (bytes.size) memcpy(copy, bytes.data, bytes.size);
     return sl_bytes(copy, bytes.size);

@@ -7,7 +7,7 @@
 #include "buf.h"
 #include "bytes.h"
 
-/* A place in the source text: line and column from 1, length in bytes on that line. */
+/* A place in the source text: line and column from 1, column and length in characters. */
 struct sl_mark {
     uint32_t line;
     uint32_t column;
@@ -45,6 +45,9 @@ void sl_tree_fini(struct sl_tree *self);
 
 /* A new node of the tree, without a parent. NULL: no memory. */
 struct sl_node *sl_tree_node(struct sl_tree *self, enum sl_node_kind kind, struct sl_mark mark);
+
+/* A block of zero bytes, aligned for any type, owned by the tree. NULL: no memory. */
+void *sl_tree_take(struct sl_tree *self, size_t size);
 
 /* A copy of bytes with a NUL behind it, owned by the tree. data is NULL on no memory. */
 struct sl_bytes sl_tree_copy(struct sl_tree *self, struct sl_bytes bytes);

@@ -17,7 +17,8 @@ static inline uint64_t sl_rng_next(struct sl_rng *self) {
 
 /* A number in 0 .. bound-1; bound > 0. The bias is below bound / 2^64. */
 static inline uint64_t sl_rng_below(struct sl_rng *self, uint64_t bound) {
-    return (uint64_t)(((unsigned __int128)sl_rng_next(self) * bound) >> 64);
+    __extension__ typedef unsigned __int128 wide;
+    return (uint64_t)(((wide)sl_rng_next(self) * bound) >> 64);
 }
 
 /* True with probability numerator / denominator. */

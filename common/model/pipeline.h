@@ -27,7 +27,16 @@ struct sl_stage {
     struct sl_bytes type;
     struct sl_bytes policy; /* "default" unless said otherwise */
     struct sl_bytes config; /* one msgpack map, keys sorted by their bytes */
-    struct sl_mark mark;    /* of the stage in its text; zero when the pipeline came from its canonical form */
+
+    /* Places in the text, for lint; zero when the pipeline came from its canonical form. */
+    struct sl_mark mark; /* of the name */
+    struct sl_mark type_mark;
+    struct sl_mark policy_mark;
+    struct sl_mark dependencies_mark;
+
+    /* `depends_on`, in the order of the file. */
+    const uint16_t *depends_on; /* stage indexes */
+    uint16_t depends_on_count;
 
     /* Edges: depends_on and the stages that the stage's own overrides name, sorted, without duplicates. */
     const uint16_t *predecessors; /* stage indexes */
@@ -47,6 +56,7 @@ struct sl_stage {
 struct sl_plugin_reference {
     struct sl_bytes callable; /* "libx.so:function" */
     bool replace;
+    struct sl_mark mark; /* as in struct sl_stage */
 };
 
 struct sl_pipeline {
@@ -59,12 +69,18 @@ struct sl_pipeline {
     const struct sl_plugin_reference *plugins;
     uint16_t plugin_count;
     struct sl_text_list applicable_sources;
+    struct sl_bytes owner;       /* metadata; empty when absent */
+    struct sl_bytes description;
+    struct sl_text_list tags;
     struct sl_digest digest;    /* of the canonical form */
     struct sl_bytes canonical;  /* msgpack: sorted maps, defaults filled in, format number */
 
-    /* Memory. */
-    void *arena;
-    const struct sl_alloc *alloc;
+    /* Ways in: stages by name, stages by type (then by index), and a bit for each ancestor of each stage. */
+    const uint16_t *by_name;
+    const uint16_t *by_type;
+    const uint64_t *ancestors; /* stage_count rows of (stage_count + 63) / 64 words */
+
+    struct sl_tree memory; /* owns all of the above */
 };
 
 /* Checks the document of a pipeline file and builds the pipeline. Every problem found goes to `problems`, with its mark, in one
@@ -73,7 +89,8 @@ struct sl_pipeline {
 int sl_pipeline_from_tree(const struct sl_tree *tree, bool strict, const struct sl_alloc *alloc,
                           struct sl_problems *problems, struct sl_pipeline **out_pipeline);
 
-/* Builds the pipeline from its canonical form. 0; SL_E_DAMAGED when it is not such a form; SL_E_NO_MEMORY. */
+/* Builds the pipeline from its canonical form. 0; SL_E_DAMAGED when it is not such a form; SL_E_VERSION when a newer program wrote
+ * it; SL_E_NO_MEMORY. */
 int sl_pipeline_from_canonical(struct sl_bytes canonical, const struct sl_alloc *alloc,
                                struct sl_pipeline **out_pipeline);
 
@@ -81,6 +98,12 @@ void sl_pipeline_free(struct sl_pipeline **self);
 
 /* The index of the stage with that name, or -1. */
 int sl_pipeline_stage(const struct sl_pipeline *self, struct sl_bytes name);
+
+/* The stages of that type, as a run of stage indexes in file order; *out_count may be 0. */
+const uint16_t *sl_pipeline_stages_of_type(const struct sl_pipeline *self, struct sl_bytes type, uint16_t *out_count);
+
+/* What a dependency names. */
+enum sl_dependency_kind sl_dependency_kind(struct sl_bytes name);
 
 /* Whether `ancestor` must succeed before `stage` starts. */
 bool sl_pipeline_is_ancestor(const struct sl_pipeline *self, uint16_t ancestor, uint16_t stage);

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/node.h"
 
+#include <stdarg.h>
+
 enum sl_severity { SL_PROBLEM_ERROR, SL_PROBLEM_WARNING, SL_PROBLEM_NOTE };
 
 struct sl_problem {
@@ -20,6 +22,7 @@ struct sl_problems {
     uint32_t capacity;
     uint32_t error_count;
     bool incomplete;          /* memory or the limit of 100 problems ended the list early */
+    bool no_memory;           /* it was memory */
     struct sl_tree texts;     /* owns the sentences */
 };
 
@@ -29,6 +32,20 @@ void sl_problems_fini(struct sl_problems *self);
 /* Adds a problem; hint may be NULL. When memory runs out the list is marked incomplete (and counts an error). */
 void sl_problems_add(struct sl_problems *self, enum sl_severity severity, struct sl_mark mark, const char *hint,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The same with the arguments of a printf as a list. */
+void sl_problems_add_list(struct sl_problems *self, enum sl_severity severity, struct sl_mark mark, const char *hint,
+                          const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
+
+/* For "%.*s": how much of a text a sentence shows (whole characters, not too many), and the text. */
+#define SL_SHOWN(text) sl_shown_size(text), sl_shown_text(text)
+int sl_shown_size(struct sl_bytes text);
+const char *sl_shown_text(struct sl_bytes text);
+
+/* Writes `did you mean "chunk"?` to out and returns it, or returns NULL when no candidate is near. */
+enum { SL_HINT_SIZE = 96 };
+const char *sl_hint_suggest(struct sl_bytes word, const char *const *candidates, size_t candidate_count,
+                            char out[SL_HINT_SIZE]);
 
 /* Appends the problems as text, sorted by place, each as
  *     path:27:9: error: stage "embed" depends on "chnk", which is not defined

@@ -1,0 +1,218 @@
+/* Doubts about a pipeline that need more than its text; see lint.h. */
+#include "lint.h"
+
+#include "base/err.h"
+
+enum { SENTENCE_SIZE = 512 };
+
+struct linting {
+    const struct sl_pipeline *pipeline;
+    const struct sl_stage_types *types;
+    enum sl_severity doubt; /* what a doubtful thing is: a warning, or with `strict` an error */
+    struct sl_problems *problems;
+};
+
+/* A stage and one of its state keys. */
+struct written {
+    struct sl_bytes key;
+    uint16_t stage;
+};
+
+static void no_memory(struct sl_problems *problems) {
+    problems->incomplete = true;
+    problems->no_memory = true;
+    problems->error_count++;
+}
+
+/* The candidates are texts with a NUL; `out` is as for sl_hint_suggest. */
+static const char *suggest_policy(const struct sl_policies *policies, struct sl_bytes name, struct sl_problems *problems,
+                                  char out[SL_HINT_SIZE]) {
+    const char **names = sl_tree_take(&problems->texts, policies->count * sizeof *names);
+    if (!names) return NULL;
+    for (uint32_t i = 0; i < policies->count; i++) names[i] = (const char *)policies->items[i].name.data;
+    return sl_hint_suggest(name, names, policies->count, out);
+}
+
+void sl_pipeline_check_policies(const struct sl_pipeline *self, const struct sl_policies *policies,
+                                struct sl_problems *problems) {
+    char hint[SL_HINT_SIZE];
+    for (uint32_t i = 0; i < self->stage_count; i++) {
+        const struct sl_stage *stage = &self->stages[i];
+        if (sl_policies_find(policies, stage->policy)) continue;
+        sl_problems_add(problems, SL_PROBLEM_ERROR, stage->policy_mark,
+                        suggest_policy(policies, stage->policy, problems, hint),
+                        "stage \"%.*s\" names the policy \"%.*s\", which is not defined", SL_SHOWN(stage->name),
+                        SL_SHOWN(stage->policy));
+    }
+}
+
+/* Types come from the wire, without a NUL: they are copied for the search. */
+static const char *suggest_type(const struct linting *self, struct sl_bytes name, char out[SL_HINT_SIZE]) {
+    struct sl_tree *memory = &self->problems->texts;
+    const char **names = sl_tree_take(memory, self->types->count * sizeof *names);
+    if (!names) return NULL;
+    for (uint32_t i = 0; i < self->types->count; i++) {
+        names[i] = (const char *)sl_tree_copy(memory, self->types->items[i]->type).data;
+        if (!names[i]) return NULL;
+    }
+    return sl_hint_suggest(name, names, self->types->count, out);
+}
+
+static bool is_first_of_type(const struct linting *self, uint16_t index) {
+    uint16_t count;
+    return sl_pipeline_stages_of_type(self->pipeline, self->pipeline->stages[index].type, &count)[0] == index;
+}
+
+static void check_type(const struct linting *self, uint16_t index) {
+    char hint[SL_HINT_SIZE];
+    const struct sl_stage *stage = &self->pipeline->stages[index];
+    if (!self->types) return;
+    const struct sl_stage_type *type = sl_stage_types_find(self->types, stage->type);
+    if (!type) {
+        sl_problems_add(self->problems, self->doubt, stage->type_mark, suggest_type(self, stage->type, hint),
+                        "stage \"%.*s\" has type \"%.*s\", which nobody offers", SL_SHOWN(stage->name),
+                        SL_SHOWN(stage->type));
+    } else if (type->inline_allowed && is_first_of_type(self, index)) {
+        sl_problems_add(self->problems, SL_PROBLEM_NOTE, stage->type_mark, NULL,
+                        "type \"%.*s\" may run inside the worker, where its timeout is not enforced",
+                        SL_SHOWN(stage->type));
+    }
+}
+
+static bool names_something(const struct linting *self, uint16_t index, struct sl_bytes name) {
+    uint16_t count;
+    if (sl_pipeline_stage(self->pipeline, name) >= 0) return true;
+    const uint16_t *of_type = sl_pipeline_stages_of_type(self->pipeline, name, &count);
+    return count > 1 || (count == 1 && of_type[0] != index);
+}
+
+static const char *suggest_stage(const struct linting *self, struct sl_bytes name, char out[SL_HINT_SIZE]) {
+    const struct sl_pipeline *pipeline = self->pipeline;
+    const char **names = sl_tree_take(&self->problems->texts, pipeline->stage_count * sizeof *names);
+    if (!names) return NULL;
+    for (uint32_t i = 0; i < pipeline->stage_count; i++) names[i] = (const char *)pipeline->stages[i].name.data;
+    return sl_hint_suggest(name, names, pipeline->stage_count, out);
+}
+
+static void note_dropped(const struct linting *self, uint16_t index) {
+    char hint[SL_HINT_SIZE];
+    const struct sl_stage *stage = &self->pipeline->stages[index];
+    const struct sl_stage_type *type = sl_stage_types_find(self->types, stage->type);
+    bool own = stage->has_dependencies;
+    struct sl_text_list list = own ? stage->dependencies : type ? type->dependencies : (struct sl_text_list){0};
+    for (uint32_t i = 0; i < list.count; i++) {
+        bool is_name = sl_dependency_kind(list.items[i]) == SL_DEPENDENCY_NAME;
+        if (!is_name || names_something(self, index, list.items[i])) continue;
+        sl_problems_add(self->problems, SL_PROBLEM_NOTE, own ? stage->dependencies_mark : stage->type_mark,
+                        own ? suggest_stage(self, list.items[i], hint) : NULL,
+                        "stage \"%.*s\" goes without \"%.*s\": this pipeline has no stage and no other type of that name",
+                        SL_SHOWN(stage->name), SL_SHOWN(list.items[i]));
+    }
+}
+
+static void check_inputs(const struct linting *self, uint16_t index) {
+    struct sl_input inputs[SL_INPUTS_MAX];
+    char sentence[SENTENCE_SIZE];
+    uint32_t count;
+    const struct sl_stage *stage = &self->pipeline->stages[index];
+    int rc = sl_inputs_resolve(self->pipeline, index, self->types, inputs, SL_INPUTS_MAX, &count, sentence,
+                               sizeof sentence);
+    if (rc == SL_OK) return;
+    sl_problems_add(self->problems, SL_PROBLEM_ERROR, stage->has_dependencies ? stage->dependencies_mark : stage->mark, NULL,
+                    "%s", sentence);
+}
+
+static bool ends_with(struct sl_bytes text, const char *end) {
+    size_t size = strlen(end);
+    return text.size > size && memcmp(text.data + text.size - size, end, size) == 0;
+}
+
+static void check_callables(const struct linting *self) {
+    for (uint32_t i = 0; i < self->pipeline->plugin_count; i++) {
+        const struct sl_plugin_reference *plugin = &self->pipeline->plugins[i];
+        const uint8_t *colon = memchr(plugin->callable.data, ':', plugin->callable.size);
+        if (ends_with(sl_bytes(plugin->callable.data, (size_t)(colon - plugin->callable.data)), ".so")) continue;
+        sl_problems_add(self->problems, self->doubt, plugin->mark, "a library's name ends in .so",
+                        "callable \"%.*s\" names no library here and is skipped", SL_SHOWN(plugin->callable));
+    }
+}
+
+static bool comes_first(const struct written *a, const struct written *b) {
+    int order = sl_bytes_compare(a->key, b->key);
+    return order ? order < 0 : a->stage < b->stage;
+}
+
+static void swap(struct written *a, struct written *b) {
+    struct written kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void sift_down(struct written *items, size_t at, size_t count) {
+    for (size_t child = 2 * at + 1; child < count; at = child, child = 2 * at + 1) {
+        if (child + 1 < count && comes_first(&items[child], &items[child + 1])) child++;
+        if (!comes_first(&items[at], &items[child])) return;
+        swap(&items[at], &items[child]);
+    }
+}
+
+/* Heap sort: the keys of a thousand stages are too many for a simple one, and the C library's may allocate. */
+static void sort_written(struct written *items, size_t count) {
+    for (size_t at = count / 2; at > 0; at--) sift_down(items, at - 1, count);
+    for (size_t end = count; end > 1; end--) {
+        swap(&items[0], &items[end - 1]);
+        sift_down(items, 0, end - 1);
+    }
+}
+
+/* Reports item `at` if a stage before it in the run of equal keys has no order with it. */
+static void check_run(const struct linting *self, const struct written *items, size_t run, size_t at) {
+    const struct sl_pipeline *pipeline = self->pipeline;
+    for (size_t other = run; other < at; other++) {
+        uint16_t a = items[other].stage, b = items[at].stage;
+        if (sl_pipeline_is_ancestor(pipeline, a, b) || sl_pipeline_is_ancestor(pipeline, b, a)) continue;
+        sl_problems_add(self->problems, SL_PROBLEM_ERROR, pipeline->stages[b].mark, NULL,
+                        "stages \"%.*s\" and \"%.*s\" both write the state key \"%.*s\", and neither comes after the other: "
+                        "give one of them another state_key", SL_SHOWN(pipeline->stages[a].name),
+                        SL_SHOWN(pipeline->stages[b].name), SL_SHOWN(items[at].key));
+        return;
+    }
+}
+
+static void check_state_keys(const struct linting *self) {
+    const struct sl_alloc *alloc = self->problems->texts.alloc;
+    size_t capacity = (size_t)self->pipeline->stage_count * SL_STATE_KEYS_MAX, count = 0;
+    struct written *items = sl_alloc_take(alloc, capacity * sizeof *items);
+    if (!items) {
+        no_memory(self->problems);
+        return;
+    }
+    for (uint16_t i = 0; i < self->pipeline->stage_count; i++) {
+        struct sl_text_list keys = sl_state_keys_resolve(self->pipeline, i, self->types);
+        for (uint32_t k = 0; k < keys.count && k < SL_STATE_KEYS_MAX; k++) {
+            items[count++] = (struct written){.key = keys.items[k], .stage = i};
+        }
+    }
+    sort_written(items, count);
+    for (size_t at = 0, run = 0; at < count; at++) {
+        if (!sl_bytes_equal(items[run].key, items[at].key)) run = at;
+        check_run(self, items, run, at);
+    }
+    sl_alloc_give(alloc, items, capacity * sizeof *items);
+}
+
+void sl_pipeline_lint(const struct sl_pipeline *self, const struct sl_stage_types *types,
+                      const struct sl_policies *policies, bool strict, struct sl_problems *problems) {
+    struct linting linting = {.pipeline = self,
+                              .types = types,
+                              .doubt = strict ? SL_PROBLEM_ERROR : SL_PROBLEM_WARNING,
+                              .problems = problems};
+    for (uint16_t i = 0; i < self->stage_count; i++) {
+        check_type(&linting, i);
+        note_dropped(&linting, i);
+        check_inputs(&linting, i);
+    }
+    check_callables(&linting);
+    check_state_keys(&linting);
+    if (policies) sl_pipeline_check_policies(self, policies, problems);
+}
