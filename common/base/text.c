@@ -10,7 +10,7 @@
 
 #include "msgpack.h"
 
-enum { SUGGEST_MAX = 64 };
+enum { SUGGEST_MAX = 64, SHOWN_MAX = 64 };
 
 static size_t min3(size_t a, size_t b, size_t c) {
     size_t least = a < b ? a : b;
@@ -175,4 +175,14 @@ void sl_text_time(uint64_t wall_ms, char out_text[SL_TIME_TEXT_SIZE]) {
                    (unsigned)(rest % 1000));
     memcpy(out_text, text, SL_TIME_TEXT_SIZE - 1);
     out_text[SL_TIME_TEXT_SIZE - 1] = '\0';
+}
+
+int sl_text_shown_size(struct sl_bytes text) {
+    size_t size = text.size < SHOWN_MAX ? text.size : SHOWN_MAX;
+    while (size > 0 && size < text.size && (text.data[size] & 0xc0) == 0x80) size--;
+    return (int)size;
+}
+
+const char *sl_text_shown(struct sl_bytes text) {
+    return text.data ? (const char *)text.data : "";
 }

@@ -35,6 +35,11 @@ void sl_text_escape(struct sl_buf *buf, struct sl_bytes text);
  * cut between two characters. Control characters stay. Failure is kept in buf->failed. */
 void sl_text_clean(struct sl_buf *buf, struct sl_bytes text, size_t size_max);
 
+/* For "%.*s" in sentences: how much of somebody's text is shown (whole characters, at most 64 bytes), and the text. */
+#define SL_SHOWN(text) sl_text_shown_size(text), sl_text_shown(text)
+int sl_text_shown_size(struct sl_bytes text);
+const char *sl_text_shown(struct sl_bytes text);
+
 /* Writes milliseconds since 1970 as RFC 3339 UTC with milliseconds ("2026-01-15T10:00:00.123Z") and a NUL. Pure. */
 enum { SL_TIME_TEXT_SIZE = 25 };
 void sl_text_time(uint64_t wall_ms, char out_text[SL_TIME_TEXT_SIZE]);

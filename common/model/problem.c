@@ -3,12 +3,10 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
-#include "base/text.h"
 
 #include <stdio.h>
 
 enum {
-    SHOWN_MAX = 64,     /* bytes of a user's text in a sentence */
     LINE_BEFORE_MAX = 80, /* characters of a line shown before the caret */
     LINE_AFTER_MAX = 80  /* and from it on */
 };
@@ -78,16 +76,6 @@ void sl_problems_add(struct sl_problems *self, enum sl_severity severity, struct
     va_start(arguments, format);
     sl_problems_add_list(self, severity, mark, hint, format, arguments);
     va_end(arguments);
-}
-
-int sl_shown_size(struct sl_bytes text) {
-    size_t size = text.size < SHOWN_MAX ? text.size : SHOWN_MAX;
-    while (size > 0 && size < text.size && (text.data[size] & 0xc0) == 0x80) size--;
-    return (int)size;
-}
-
-const char *sl_shown_text(struct sl_bytes text) {
-    return text.data ? (const char *)text.data : "";
 }
 
 const char *sl_hint_suggest(struct sl_bytes word, const char *const *candidates, size_t candidate_count,

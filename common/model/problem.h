@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/node.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 
@@ -36,11 +37,6 @@ void sl_problems_add(struct sl_problems *self, enum sl_severity severity, struct
 /* The same with the arguments of a printf as a list. */
 void sl_problems_add_list(struct sl_problems *self, enum sl_severity severity, struct sl_mark mark, const char *hint,
                           const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
-
-/* For "%.*s": how much of a text a sentence shows (whole characters, not too many), and the text. */
-#define SL_SHOWN(text) sl_shown_size(text), sl_shown_text(text)
-int sl_shown_size(struct sl_bytes text);
-const char *sl_shown_text(struct sl_bytes text);
 
 /* Writes `did you mean "chunk"?` to out and returns it, or returns NULL when no candidate is near. */
 enum { SL_HINT_SIZE = 96 };
