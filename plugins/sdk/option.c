@@ -70,6 +70,7 @@ int sl_options_number(const struct sl_options *self, const char *key, double min
     if (!member) return 0;
     double value;
     if (member->type == MSGPACK_OBJECT_POSITIVE_INTEGER) value = (double)member->via.u64;
+    else if (member->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) value = (double)member->via.i64;
     else if (member->type == MSGPACK_OBJECT_FLOAT32 || member->type == MSGPACK_OBJECT_FLOAT64) value = member->via.f64;
     else return sl_options_refuse(self, "`config.%s` must be a number, not %s.", key, sl_input_kind(member));
     if (!(value >= min && value <= max)) {
