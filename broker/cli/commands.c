@@ -1,0 +1,102 @@
+/* The table of commands. Examples come first in help, so each has one that runs. */
+#include "command.h"
+
+#define ANY SL_ARGUMENTS_ANY
+
+static const struct sl_command commands[] = {
+    {"dev", "[FILE|DIR ...]", "Start a whole cluster on this machine: Redis, a broker, workers",
+     "sluice dev\n"
+     "sluice dev deploy/pipelines --data /tmp/sluice --workers 2 --slots 4\n",
+     0, ANY,
+     {SL_FLAG_DATA, SL_FLAG_LISTEN, SL_FLAG_WORKERS, SL_FLAG_SLOTS, SL_FLAG_ISOLATION, SL_FLAG_POLICIES, SL_FLAG_PLUGINS,
+      SL_FLAG_TIMING, SL_FLAG_READY_FD, SL_FLAG_READY_FILE, SL_FLAG_INSECURE},
+     sl_run_dev},
+    {"submit", "PIPELINE[@VERSION] [FILE|GLOB ...]", "Queue a job, or one job per file",
+     "sluice submit auto --each /usr/share/doc/a*/copyright --watch\n"
+     "echo '{\"n\": 1}' | sluice submit hello --input - --wait -o json\n"
+     "sluice submit hello --key order-17\n",
+     1, ANY,
+     {SL_FLAG_INPUT, SL_FLAG_EACH, SL_FLAG_KEY, SL_FLAG_DOC_KEY, SL_FLAG_LABEL, SL_FLAG_TENANT, SL_FLAG_WAIT,
+      SL_FLAG_WATCH, SL_FLAG_IN_FLIGHT},
+     sl_run_submit},
+    {"watch", "JOB ...", "Follow jobs until they end; the exit code is the outcome", "sluice watch 0199a1b2\n", 1, ANY,
+     {0}, sl_run_watch},
+    {"wait", "JOB ...", "Wait until jobs end; the exit code is the outcome",
+     "sluice wait 0199a1b2 --timeout 2m\n"
+     "sluice wait $(sluice submit hello -q) -o json\n",
+     1, ANY, {SL_FLAG_FOR}, sl_run_wait},
+    {"jobs list", "", "List jobs, the newest first",
+     "sluice jobs list --status failed,processing\n"
+     "sluice jobs list -o jsonl --limit 1000\n",
+     0, 0, {SL_FLAG_STATUS, SL_FLAG_LIMIT, SL_FLAG_TENANT}, sl_run_jobs_list},
+    {"jobs show", "JOB", "Show everything that is known of a job",
+     "sluice jobs show 0199a1b2\n"
+     "sluice jobs show 0199a1b2 -o json\n",
+     1, 1, {0}, sl_run_jobs_show},
+    {"jobs output", "JOB [STATE_KEY]", "Print what a job's stages produced",
+     "sluice jobs output 0199a1b2 entities -o json\n"
+     "sluice jobs output 0199a1b2\n",
+     1, 2, {0}, sl_run_jobs_output},
+    {"jobs events", "JOB", "Print what happened to a job, in order", "sluice jobs events 0199a1b2\n", 1, 1, {0},
+     sl_run_jobs_events},
+    {"jobs cancel", "JOB ...", "Cancel jobs that have not ended", "sluice jobs cancel 0199a1b2 --reason 'wrong file'\n", 1,
+     ANY, {SL_FLAG_REASON}, sl_run_jobs_cancel},
+    {"pipelines list", "", "List the pipelines that the cluster has", "sluice pipelines list\n", 0, 0, {0},
+     sl_run_pipelines_list},
+    {"pipelines show", "PIPELINE", "Print a pipeline as it was applied", "sluice pipelines show auto\n", 1, 1, {0},
+     sl_run_pipelines_show},
+    {"pipelines lint", "FILE ...", "Check pipeline files without a broker", "sluice pipelines lint deploy/pipelines/auto.yaml\n",
+     1, ANY, {SL_FLAG_STRICT}, sl_run_pipelines_lint},
+    {"pipelines apply", "FILE ...", "Check pipeline files and store them in the cluster",
+     "sluice pipelines apply deploy/pipelines/auto.yaml\n", 1, ANY, {SL_FLAG_STRICT}, sl_run_pipelines_apply},
+    {"pipelines graph", "PIPELINE|FILE", "Draw a pipeline: -o tree, dot or mermaid",
+     "sluice pipelines graph deploy/pipelines/auto.yaml\n"
+     "sluice pipelines graph auto -o dot | dot -Tsvg > auto.svg\n",
+     1, 1, {0}, sl_run_pipelines_graph},
+    {"stages list", "", "List stage types and the workers that offer them", "sluice stages list\n", 0, 0, {0},
+     sl_run_stages_list},
+    {"stages accept", "TYPE", "Take another registration of a stage type as the right one from now on",
+     "sluice stages accept parse\n", 1, 1, {0}, sl_run_stages_accept},
+    {"workers list", "", "List connected workers", "sluice workers list\n", 0, 0, {0}, sl_run_workers_list},
+    {"plugin list", "", "List the plugins of this machine, also those that do not load",
+     "sluice plugin list --plugin-path build/lib/sluice/plugins\n", 0, 0, {SL_FLAG_PLUGINS}, sl_run_plugin_list},
+    {"plugin info", "TYPE|FILE", "Show what a stage type or a plugin file offers", "sluice plugin info parse\n", 1, 1,
+     {SL_FLAG_PLUGINS}, sl_run_plugin_info},
+    {"search", "[WORD ...]", "Search the index of a data folder, also when nothing runs",
+     "sluice search apache licence\n"
+     "sluice search --like 'permission is hereby granted' --limit 5\n",
+     0, ANY, {SL_FLAG_DATA, SL_FLAG_LIKE, SL_FLAG_LIMIT}, sl_run_search},
+    {"status", "", "Say how the cluster is",
+     "sluice status\n"
+     "sluice status --ready && echo ready\n",
+     0, 0, {SL_FLAG_READY}, sl_run_status},
+    {"bench", "", "Measure a running cluster with stages that do nothing",
+     "sluice bench --workload chain --jobs 1000 --in-flight 100\n"
+     "sluice bench --workload dag --jobs 1000 --payload 100 --isolation host -o json\n",
+     0, 0, {SL_FLAG_WORKLOAD, SL_FLAG_JOBS, SL_FLAG_IN_FLIGHT, SL_FLAG_PAYLOAD, SL_FLAG_ISOLATION}, sl_run_bench},
+    {"help", "[COMMAND|TOPIC]", "Help on a command, or on exit-codes, environment, output",
+     "sluice help submit\n"
+     "sluice help exit-codes\n",
+     0, 2, {0}, sl_run_help},
+    {"version", "", "Print versions", "sluice version -o json\n", 0, 0, {0}, sl_run_version},
+};
+
+const struct sl_command *sl_commands(size_t *out_count) {
+    *out_count = sizeof commands / sizeof *commands;
+    return commands;
+}
+
+static const struct sl_flag_text flag_texts[] = {
+    [SL_FLAG_NONE] = {"", NULL, "", 0, 0},
+#define SL_FLAG(id, name, letter, value, repeats, help) [SL_FLAG_##id] = {name, value, help, letter, repeats},
+#include "flags.def"
+#undef SL_FLAG
+};
+
+const struct sl_flag_text *sl_flag_text(enum sl_flag flag) {
+    return &flag_texts[flag];
+}
+
+int sl_flag_is_global(enum sl_flag flag) {
+    return flag >= SL_FLAG_BROKER && flag <= SL_FLAG_VERSION;
+}

@@ -1,0 +1,16 @@
+/* Help texts. */
+#ifndef SL_CLI_HELP_H
+#define SL_CLI_HELP_H
+
+#include "command.h"
+#include "output.h"
+
+#include <stdio.h>
+
+/* The overview: what, three examples, all commands, all topics. */
+void sl_help_all(FILE *out);
+
+/* One command: examples, usage, flags. */
+void sl_help_command(FILE *out, const struct sl_command *command);
+
+#endif
