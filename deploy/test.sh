@@ -41,6 +41,12 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# Tests run README's commands, and this one is among them.
+if [ -n "${SLUICE_TEST:-}" ]; then
+  echo "deploy/test.sh was started by one of its own tests, and does not start itself again"
+  exit 0
+fi
+
 # A short path: a unix socket's name holds 107 bytes, and tests make sockets below this folder.
 temporary=$(mktemp -d /tmp/sluice-test.XXXXXX)
 trap 'rm -rf "$temporary"' EXIT

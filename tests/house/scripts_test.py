@@ -27,6 +27,11 @@ def problems(root):
     return found
 
 
+def run(*command, **more):
+    environment = {name: value for name, value in os.environ.items() if name != "SLUICE_TEST"} | more
+    return subprocess.run(command, cwd=tree.SOURCE, env=environment, capture_output=True, text=True, check=False)
+
+
 class Scripts(unittest.TestCase):
     def test_shellcheck_is_content(self):
         self.assertIn("deploy/test.sh", scripts(tree.SOURCE))
@@ -38,6 +43,18 @@ class Scripts(unittest.TestCase):
 
     def test_script_that_may_not_be_executed_is_red(self):
         self.assertIn("chmod", "".join(problems(tree.planted(self, {"run": "#!/bin/sh\ntrue\n"}))))
+
+    def test_test_sh_does_not_start_itself_from_a_test(self):
+        for command in ("deploy/test.sh", ".ci/run"):
+            ended = run(command, "--quick", SLUICE_TEST="planted")
+            self.assertEqual((ended.returncode, ended.stdout.count("passed")), (0, 0))
+            self.assertIn("does not start itself again", ended.stdout)
+
+    def test_wrong_words_are_refused_with_a_sentence(self):
+        for words in (("--fast",), ("--seeds", "many"), ("--chaos", "0"), ("--only",)):
+            ended = run("deploy/test.sh", *words)
+            self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+            self.assertIn(words[0], ended.stderr)
 
 
 if __name__ == "__main__":
