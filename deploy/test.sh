@@ -49,9 +49,18 @@ fi
 
 # A short path: a unix socket's name holds 107 bytes, and tests make sockets below this folder.
 temporary=$(mktemp -d /tmp/sluice-test.XXXXXX)
+runner=
+# The shell would handle a signal only after the runner's end; the runner stops what it started and then ends.
+stop_runner() {
+  if [ -n "$runner" ]; then
+    kill -TERM "$runner" 2>/dev/null || true
+    wait "$runner" || true
+  fi
+  exit "$1"
+}
 trap 'rm -rf "$temporary"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'stop_runner 130' INT
+trap 'stop_runner 143' TERM
 
 # must NAME COMMAND...: a step without which there is nothing to test.
 must() {
@@ -76,4 +85,6 @@ fi
 
 # Debian's own interpreter, by its path: another one in PATH may not see Debian's modules.
 /usr/bin/python3 tests/support/runner --source "$source_folder" --temporary "$temporary" \
-  "${builds[@]}" "${runner_options[@]}" 9>&-
+  "${builds[@]}" "${runner_options[@]}" 9>&- &
+runner=$!
+wait "$runner"

@@ -1,6 +1,7 @@
 """The runner of the tests, proved on programs that misbehave: each must make the run red, and leave nothing."""
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -88,6 +89,45 @@ class Running(unittest.TestCase):
     def test_report_file_alone_fails(self):
         result, _ = self.run_python("import os; open(os.environ['TMPDIR'] + '/sanitizer-report.1', 'w').write('x')")
         self.assertEqual((result.passed, result.failed), (1, 1))
+
+
+class Whole(unittest.TestCase):
+    """The runner as a process, on a build folder that has nothing but CTest's list."""
+
+    def start(self, **programs):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        with open(os.path.join(folder, "CTestTestfile.cmake"), "w", encoding="utf-8") as file:
+            for name, text in programs.items():
+                with open(os.path.join(folder, name + ".py"), "w", encoding="utf-8") as source:
+                    source.write(text)
+                file.write(f'add_test({name} "{sys.executable}" "{folder}/{name}.py")\n')
+        os.mkfifo(os.path.join(folder, "pipe"))
+        runner = os.path.join(ROOT, "support", "runner")
+        return folder, subprocess.Popen(
+            [sys.executable, "-B", runner, "--build", f"planted={folder}", "--source", folder, "--temporary", folder],
+            stdout=subprocess.PIPE, text=True)
+
+    def test_last_line_is_the_sum_and_the_exit_code_tells(self):
+        for text, last, code in (("print('3 passed, 0 failed, 1 skipped')", "3 passed, 0 failed, 1 skipped", 0),
+                                 ("raise SystemExit(1)", "0 passed, 1 failed", 1)):
+            _, runner = self.start(one=text)
+            self.assertEqual(runner.communicate()[0].splitlines()[-1], last)
+            self.assertEqual(runner.returncode, code)
+
+    def test_nothing_to_run_is_no_success(self):
+        _, runner = self.start()
+        self.assertEqual(runner.communicate()[0].splitlines()[-1], "0 passed, 0 failed")
+        self.assertEqual(runner.returncode, 1)
+
+    def test_interrupted_run_ends_what_it_started(self):
+        folder, runner = self.start(hang=f"import os; open('pipe', 'w').write(str(os.getpid())); {WAIT_FOR_EVER}")
+        with open(os.path.join(folder, "pipe"), encoding="utf-8") as pipe:
+            pid = int(pipe.read())
+        runner.terminate()
+        self.assertEqual(runner.communicate()[0].splitlines()[-1], "0 passed, 1 failed")
+        self.assertEqual(runner.returncode, 1)
+        self.assertTrue(leftovers.wait_for(pid, 0))
 
 
 class Choosing(unittest.TestCase):

@@ -90,14 +90,15 @@ def main():
         summary.say("no test program was chosen; ctest --show-only in build-test lists them all")
     queue = Queue(programs)
     runner = program.Runner(chosen.source, chosen.temporary, choices_of(chosen))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(128))
     threads = [threading.Thread(target=work, args=(queue, runner, summary), daemon=True) for _ in range(chosen.jobs)]
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    except (KeyboardInterrupt, SystemExit):
+    except SystemExit:
         queue.drop()
         leftovers.end(leftovers.all_of_ours())
         summary.say("interrupted; what was running was stopped")
