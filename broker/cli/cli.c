@@ -49,7 +49,7 @@ int sl_cli_number(const struct sl_cli *cli, enum sl_flag flag, uint64_t fallback
 }
 
 uint64_t sl_cli_question_ms(const struct sl_cli *cli) {
-    return cli->timeout_given ? cli->timeout_ms : QUESTION_MS;
+    return cli->timeout_given ? cli->timeout_ms : cli->patient ? SL_CLIENT_TIMEOUT_MS : QUESTION_MS;
 }
 
 uint64_t sl_cli_write_ms(const struct sl_cli *cli) {
@@ -159,7 +159,7 @@ static int ask_page(struct sl_cli *cli, const struct sl_wire_query *query, struc
     int rc = sl_client_query(cli->client, query, sl_cli_question_ms(cli), &id);
     if (rc) return sl_cli_client_failure(cli, rc, "ask the broker");
     struct sl_session_done done;
-    int code = sl_cli_call(cli, id, false, &done);
+    int code = sl_cli_call(cli, id, cli->patient, &done);
     if (code) return code;
     struct sl_wire_answer answer;
     if (done.type != SL_WIRE_ANSWER || sl_wire_answer_decode(done.body, &answer) || take_page(answer.items, all))

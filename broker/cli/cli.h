@@ -17,6 +17,7 @@ struct sl_cli {
     bool color_out; /* colours on stdout, on stderr */
     bool color_err;
     bool quiet;
+    bool patient; /* questions wait as long as writes: the command rides through restarts */
     bool timeout_given;
     uint64_t timeout_ms;
     const char *endpoint;
