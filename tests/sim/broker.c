@@ -1,0 +1,303 @@
+/* A simulated broker process; see broker.h. Its way out is the rule of broker/core/effect.h. */
+#include "broker.h"
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "network.h"
+#include "oracle.h"
+#include "redis.h"
+#include "trace.h"
+
+enum { RECOVERY_CHECK_EVERY = 64 };
+
+struct sim_waiting {
+    struct sim_waiting *next;
+    struct sim_message *message;
+};
+
+bool sim_broker_is_up(const struct sim_world *world, uint32_t broker) {
+    return world->brokers[broker]->up;
+}
+
+uint32_t sim_broker_life(const struct sim_world *world, uint32_t broker) {
+    return world->brokers[broker]->life;
+}
+
+void sim_broker_new(struct sim_world *world, uint32_t index) {
+    struct sim_broker *broker = sim_arena_take(world->arena, sizeof *broker);
+    broker->index = index;
+    broker->tick_at = UINT64_MAX;
+    world->brokers[index] = broker;
+}
+
+void sim_broker_free(struct sim_world *world, uint32_t index) {
+    sl_sched_free(&world->brokers[index]->core);
+}
+
+static void forget_waiting(struct sim_broker *broker, uint16_t shard) {
+    broker->waiting[shard] = NULL;
+    broker->waiting_end[shard] = &broker->waiting[shard];
+    broker->durable[shard] = 0;
+}
+
+struct sl_sched_config sim_core_config(struct sim_world *world, struct sl_incarnation incarnation, uint64_t seed) {
+    struct sl_sched_config config = sl_sched_config_default();
+    const struct sim_plan *plan = &world->plan;
+    config.incarnation = incarnation;
+    config.seed = seed;
+    config.hash_seed = world->hash_seed;
+    config.shard_count = (uint16_t)plan->shard_count;
+    config.beat_ms = plan->beat_ms;
+    config.takeover_ms = plan->takeover_ms;
+    config.heartbeat_ms = plan->heartbeat_ms;
+    config.lost_ms = plan->lost_ms;
+    config.timeout_grace_ms = plan->grace_ms;
+    config.bug = world->bug;
+    return config;
+}
+
+void sim_catalog(const struct sim_world *world, sim_event_sink sink, void *context) {
+    for (uint32_t i = 0; i < world->plan.pipeline_count; i++) {
+        const struct sl_pipeline *pipeline = sim_shape(world->plan.pipelines[i]);
+        struct sl_event event = {
+            .kind = SL_EV_PIPELINE,
+            .pipeline = {.digest = pipeline->digest, .canonical = pipeline->canonical, .current = true}};
+        sink(context, &event);
+    }
+    struct sl_event policy = {.kind = SL_EV_POLICY,
+                              .policy = {.name = sl_text("default"),
+                                         .attempts_max = 3,
+                                         .timeout_ms = 1000,
+                                         .backoff = {.strategy = SL_BACKOFF_EXPONENTIAL,
+                                                     .initial_ms = 50,
+                                                     .maximum_ms = 2000,
+                                                     .jitter = true}}};
+    sink(context, &policy);
+    for (uint32_t i = 0; i < SIM_TYPE_COUNT; i++) {
+        struct sl_event type = {.kind = SL_EV_TYPE, .type = *sim_type(i)};
+        sink(context, &type);
+    }
+}
+
+/* ---- the way out ---- */
+
+static void send(struct sim_world *world, struct sim_broker *broker, const struct sl_effect *effect) {
+    unsigned who = SIM_WHO_BROKER + broker->index;
+    if (effect->kind == SL_DO_HEARTBEAT || effect->kind == SL_DO_WELCOME || effect->kind == SL_DO_DEFINE)
+        SIM_TRACE_QUIET(world, who, 1, effect->kind, effect->n, "> %s", sim_effect_text(world, effect));
+    else SIM_TRACE(world, who, 1, effect->kind, effect->n, "> %s", sim_effect_text(world, effect));
+    sim_oracle_on_send(world, broker->index, effect);
+    sim_to_peer(world, broker->index, effect);
+}
+
+/* Planted bugs 1 to 3: the rule of the way out is broken for one kind of message. */
+static bool leaves_too_early(const struct sim_world *world, const struct sl_effect *effect) {
+    return (world->bug == 1 && effect->kind == SL_DO_ACCEPTED) || (world->bug == 2 && effect->kind == SL_DO_ASSIGN) ||
+           (world->bug == 3 && effect->kind == SL_DO_RESULT_ACK);
+}
+
+static void send_when_durable(struct sim_world *world, struct sim_broker *broker, const struct sl_effect *effect) {
+    if (effect->n <= (effect->n ? broker->durable[effect->shard] : 0) || leaves_too_early(world, effect)) {
+        send(world, broker, effect);
+        return;
+    }
+    struct sim_waiting *waiting = sim_arena_take(world->arena, sizeof *waiting);
+    waiting->message = sim_message_effect(world, effect);
+    *broker->waiting_end[effect->shard] = waiting;
+    broker->waiting_end[effect->shard] = &waiting->next;
+}
+
+static void release(struct sim_world *world, struct sim_broker *broker, uint16_t shard, uint64_t n) {
+    broker->durable[shard] = n;
+    struct sim_waiting **place = &broker->waiting[shard];
+    while (*place) {
+        struct sim_waiting *waiting = *place;
+        if (waiting->message->effect.n > n) {
+            place = &waiting->next;
+            continue;
+        }
+        *place = waiting->next;
+        send(world, broker, &waiting->message->effect);
+    }
+    broker->waiting_end[shard] = place;
+}
+
+static void call(struct sim_world *world, struct sim_broker *broker, const struct sl_ledger_call *made) {
+    if (made->verb <= SL_LEDGER_RELEASE) broker->epoch[made->shard] = made->epoch;
+    if (made->verb == SL_LEDGER_COMMIT) broker->commits++;
+    sim_link_call(world, broker->index, made);
+}
+
+static void carry_out(struct sim_world *world, struct sim_broker *broker, const struct sl_effect *effect) {
+    switch (effect->kind) {
+    case SL_DO_CALL:
+        call(world, broker, &effect->call);
+        return;
+    case SL_DO_RELEASE:
+        release(world, broker, effect->shard, effect->n);
+        return;
+    case SL_DO_DROP:
+        SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 90, effect->shard, "drops shard %u", (unsigned)effect->shard);
+        forget_waiting(broker, effect->shard);
+        return;
+    case SL_DO_ALARM:
+        SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 91, effect->shard, "%s", sim_effect_text(world, effect));
+        sim_oracle_on_alarm(world, broker->index, effect);
+        return;
+    case SL_DO_TYPE:
+        return; /* the catalog holds every type from the start */
+    case SL_DO_DRAINED:
+        broker->drained = true;
+        return;
+    default:
+        send_when_durable(world, broker, effect);
+    }
+}
+
+/* ---- steps ---- */
+
+static void wake_at_deadline(struct sim_world *world, struct sim_broker *broker) {
+    uint64_t local = sl_sched_deadline(broker->core);
+    if (local == UINT64_MAX) return;
+    uint64_t at = sim_clock_when(&broker->clock, local);
+    if (at < world->now) at = world->now;
+    if (at >= broker->tick_at) return;
+    broker->tick_at = at;
+    sim_at(world, at, SIM_BROKER_TICK, broker->index, 0, broker->life, NULL);
+}
+
+static void check(struct sim_world *world, struct sim_broker *broker, const struct sl_event *event) {
+    char why[256];
+    if (sl_sched_check(broker->core, why, sizeof why) == 0) return;
+    sim_violated(world, "CHECK", "broker %c after %s: %s", 'A' + (int)broker->index, sim_event_text(world, event), why);
+}
+
+static void check_recovery_now_and_then(struct sim_world *world, struct sim_broker *broker,
+                                        const struct sl_effects *effects, uint64_t commits_before) {
+    if (commits_before / RECOVERY_CHECK_EVERY == broker->commits / RECOVERY_CHECK_EVERY) return;
+    for (uint32_t i = effects->count; i-- > 0;) {
+        const struct sl_effect *effect = &effects->items[i];
+        if (effect->kind != SL_DO_CALL || effect->call.verb != SL_LEDGER_COMMIT) continue;
+        sim_check_recovery(world, broker, effect->shard);
+        return;
+    }
+}
+
+void sim_broker_step(struct sim_world *world, uint32_t index, struct sl_event *event) {
+    struct sim_broker *broker = world->brokers[index];
+    struct sl_effects effects;
+    unsigned who = SIM_WHO_BROKER + index;
+    event->now = sim_clock_now(&broker->clock, world->now);
+    event->wall_ms = 1700000000000u + world->now / SIM_MS;
+    if (event->kind == SL_EV_SUBMIT || event->kind == SL_EV_RESULT || event->kind == SL_EV_CANCEL_JOB ||
+        event->kind == SL_EV_LEDGER_UP || event->kind == SL_EV_LEDGER_DOWN || event->kind == SL_EV_WORKER_GONE)
+        SIM_TRACE(world, who, 0, event->kind, 0, "%s", sim_event_text(world, event));
+    else SIM_TRACE_QUIET(world, who, 0, event->kind, 0, "%s", sim_event_text(world, event));
+    int rc = sl_sched_step(broker->core, event, &effects);
+    broker->step_failed = rc != 0;
+    if (rc) {
+        if (rc != SL_E_NO_MEMORY || world->arena->failed == 0)
+            sim_violated(world, "STEP", "broker %c: step %s failed: %s", 'A' + (int)index,
+                         sim_event_text(world, event), sl_err_text(rc));
+        return;
+    }
+    uint64_t commits = broker->commits;
+    for (uint32_t i = 0; i < effects.count && !sim_is_violated(world); i++) carry_out(world, broker, &effects.items[i]);
+    check(world, broker, event);
+    check_recovery_now_and_then(world, broker, &effects, commits);
+    wake_at_deadline(world, broker);
+    if (event->kind == SL_EV_FLUSH || broker->flush_pending) return;
+    broker->flush_pending = true;
+    sim_at(world, world->now + sim_between(world, SIM_RNG_CORE, 0, 100) * SIM_US, SIM_BROKER_FLUSH, index, 0,
+           broker->life, NULL);
+}
+
+/* An event that found no memory is given again, as a shell would. */
+static void step_again_later(struct sim_world *world, struct sim_broker *broker, uint32_t peer,
+                             struct sim_message *message) {
+    if (!broker->step_failed) return;
+    broker->step_failed = false;
+    sim_at(world, world->now, SIM_BROKER_EVENT, broker->index, peer, broker->life, message);
+}
+
+void sim_broker_on_event(struct sim_world *world, uint32_t index, uint32_t peer, struct sim_message *message) {
+    if (peer < SIM_PEERS_MAX && !sim_wire_stands(world, index, peer, message->peer)) return;
+    sim_broker_step(world, index, &message->event);
+    step_again_later(world, world->brokers[index], peer, message);
+}
+
+void sim_broker_on_reply(struct sim_world *world, uint32_t index, struct sim_message *message) {
+    struct sim_broker *broker = world->brokers[index];
+    if (!sim_link_takes(world, index, message)) return;
+    struct sl_event event = {.kind = SL_EV_LEDGER_REPLY, .reply = &message->answer};
+    do {
+        sim_broker_step(world, index, &event);
+    } while (broker->step_failed && !sim_is_violated(world));
+    if (message->answer.status == SL_LEDGER_UNAVAILABLE) sim_link_cut(world, index);
+}
+
+void sim_broker_on_flush(struct sim_world *world, uint32_t index) {
+    struct sl_event event = {.kind = SL_EV_FLUSH};
+    world->brokers[index]->flush_pending = false;
+    do {
+        sim_broker_step(world, index, &event);
+    } while (world->brokers[index]->step_failed && !sim_is_violated(world));
+}
+
+void sim_broker_on_tick(struct sim_world *world, uint32_t index) {
+    struct sim_broker *broker = world->brokers[index];
+    if (broker->tick_at != world->now) return; /* an earlier one was made since */
+    broker->tick_at = UINT64_MAX;
+    struct sl_event event = {.kind = SL_EV_TICK};
+    sim_broker_step(world, index, &event);
+    if (!broker->step_failed) return;
+    broker->step_failed = false;
+    wake_at_deadline(world, broker);
+}
+
+void sim_broker_on_link_down(struct sim_world *world, uint32_t index) {
+    struct sl_event event = {.kind = SL_EV_LEDGER_DOWN};
+    do {
+        sim_broker_step(world, index, &event);
+    } while (world->brokers[index]->step_failed && !sim_is_violated(world));
+}
+
+static void step_catalog(void *context, struct sl_event *event) {
+    struct sim_broker *broker = context;
+    struct sl_effects effects;
+    event->now = broker->clock.base;
+    SL_ASSERT(sl_sched_step(broker->core, event, &effects) == 0);
+}
+
+void sim_broker_on_start(struct sim_world *world, uint32_t index) {
+    struct sim_broker *broker = world->brokers[index];
+    sim_clock_init(&broker->clock, world);
+    broker->last_incarnation = broker->incarnation;
+    broker->incarnation = sim_incarnation(world);
+    struct sl_sched_config config =
+        sim_core_config(world, broker->incarnation, sl_rng_next(sim_rng(world, SIM_RNG_CORE)));
+    if (world->plan.broker_count == 1 && sim_chance(world, SIM_RNG_CORE, 500000)) config.succeeds = broker->last_incarnation;
+    SIM_TRACE(world, SIM_WHO_BROKER + index, 0, 92, broker->life, "starts");
+    SL_ASSERT(sl_sched_new(world->alloc, &config, &broker->core) == 0);
+    broker->up = true;
+    broker->draining = broker->drained = broker->flush_pending = false;
+    broker->tick_at = UINT64_MAX;
+    for (uint16_t shard = 0; shard < SIM_SHARDS_MAX; shard++) {
+        forget_waiting(broker, shard);
+        broker->epoch[shard] = 0;
+    }
+    sim_oracle_on_broker_start(world, index);
+    sim_catalog(world, step_catalog, broker);
+    sim_link_open(world, index, sim_between(world, SIM_RNG_CORE, 0, 5) * SIM_MS);
+}
+
+void sim_broker_crash(struct sim_world *world, uint32_t index) {
+    struct sim_broker *broker = world->brokers[index];
+    if (!broker->up) return;
+    broker->up = false;
+    broker->life++;
+    broker->paused_until = 0;
+    sl_sched_free(&broker->core);
+    sim_link_dead(world, index);
+    sim_broker_wires_cut(world, index);
+}

@@ -1,0 +1,163 @@
+/* The oracle's birth, its words, and its questions at the end: I1, I16, I24, I25. */
+#include "oracle.h"
+
+#include "base/assert.h"
+#include "broker.h"
+#include "client.h"
+#include "core/record.h"
+#include "core/transition.h"
+#include "redis.h"
+#include "trace.h"
+
+#include <stdio.h>
+
+void sim_oracle_new(struct sim_world *world) {
+    world->oracle = sim_arena_take(world->arena, sizeof *world->oracle);
+    sl_idmap_init(&world->oracle->by_id, world->sure, world->hash_seed);
+}
+
+/* Jobs in a shard of which something was read wrong may be parked; they are left out of the questions. */
+static bool is_excused(struct sim_world *world, const struct sim_job *job) {
+    return world->redis->damaged[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
+}
+
+static void stage_letters(const struct sim_job *job, char *out) {
+    for (uint16_t i = 0; i < job->pipeline->stage_count; i++)
+        *out++ = sl_stage_state_letter((enum sl_stage_state)job->stages[i].state);
+    *out = 0;
+}
+
+bool sim_oracle_is_quiet(struct sim_world *world, char *why, size_t size) {
+    char letters[SIM_SHAPE_STAGES_MAX + 1];
+    for (uint32_t i = 0; i < world->plan.job_count; i++) {
+        const struct sim_job *job = &world->oracle->jobs[i];
+        if ((!job->accepted && !job->submitted) || job->ended || is_excused(world, job)) continue;
+        stage_letters(job, letters);
+        snprintf(why, size, "j%u is %s [%s] in shard %u", (unsigned)i + 1,
+                 job->submitted ? sl_job_state_word((enum sl_job_state)job->state) : "accepted, not durable", letters,
+                 (unsigned)sl_job_shard(job->id, (uint16_t)world->plan.shard_count));
+        return false;
+    }
+    return true;
+}
+
+/* ---- the end ---- */
+
+static struct sl_bytes stored(struct ledger_twin *disk, const struct sim_job *job, uint16_t shard, const char *field,
+                              struct sl_ledger_reply *reply) {
+    struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = shard, .job = job->id};
+    SL_ASSERT(ledger_twin_call(disk, &call, reply) == 0);
+    for (size_t i = 0; i < reply->item_count; i++)
+        if (sl_bytes_is(reply->items[i].key, field)) return reply->items[i].value;
+    return sl_bytes(NULL, 0);
+}
+
+/* The third member of a head is the job's status: array [format, at, state, ...]. */
+static int status_in(struct sl_bytes head) {
+    struct sl_bytes content;
+    if (sl_record_open(head, &content)) return -1;
+    struct sl_mp_reader reader = sl_mp_reader(content);
+    (void)sl_mp_read_array(&reader, 64);
+    (void)sl_mp_read_uint(&reader, UINT64_MAX);
+    (void)sl_mp_read_uint(&reader, UINT64_MAX);
+    uint64_t status = sl_mp_read_uint(&reader, SL_JOB_STATE_COUNT - 1);
+    return reader.rc ? -1 : (int)status;
+}
+
+static void check_stored(struct sim_world *world, const struct sim_job *job) {
+    uint16_t shard = sl_job_shard(job->id, (uint16_t)world->plan.shard_count);
+    struct sl_ledger_reply reply;
+    const char *name = sim_job_text(world, job->id);
+    struct sl_bytes record = stored(world->redis->disk, job, shard, "r", &reply);
+    struct sl_ended ended;
+    if (!record.size) {
+        sim_violated(world, job->accepted ? "I1" : "I25", "%s is %s and Redis holds no record of it", name,
+                     sl_job_state_word((enum sl_job_state)job->state));
+        return;
+    }
+    if (sl_record_read_ended(record, &ended)) {
+        sim_violated(world, "I25", "%s: its record cannot be read", name);
+        return;
+    }
+    if (status_in(ended.head) != job->state)
+        sim_violated(world, "I25", "%s is %s and its record says %d", name,
+                     sl_job_state_word((enum sl_job_state)job->state), status_in(ended.head));
+    if (stored(world->redis->disk, job, shard, "live", &reply).size)
+        sim_violated(world, "I25", "%s ended and still stands among the live jobs", name);
+}
+
+/* I16: the ended jobs that Redis lists are those that ended, each once; so the dead letters, a query over them, are the failed ones. */
+static void check_listed(struct sim_world *world, uint16_t shard) {
+    uint32_t listed = 0, ended = 0;
+    struct sl_ledger_call call = {.verb = SL_LEDGER_READ_ENDED, .shard = shard, .count = 1000};
+    struct sl_ledger_reply reply;
+    SL_ASSERT(ledger_twin_call(world->redis->disk, &call, &reply) == 0);
+    for (size_t i = 0; i < reply.item_count; i++) {
+        struct sl_job_id id;
+        memcpy(id.bytes, reply.items[i].key.data, sizeof id.bytes);
+        const struct sim_job *job = sim_oracle_job(world, id);
+        if (!job || !job->ended) {
+            sim_violated(world, "I16", "shard %u lists %s as ended", (unsigned)shard, sim_job_text(world, id));
+            return;
+        }
+        listed++;
+    }
+    for (uint32_t i = 0; i < world->plan.job_count; i++) {
+        const struct sim_job *job = &world->oracle->jobs[i];
+        ended += job->ended && sl_job_shard(job->id, (uint16_t)world->plan.shard_count) == shard;
+    }
+    if (listed != ended)
+        sim_violated(world, "I16", "shard %u lists %u ended jobs; %u ended", (unsigned)shard, (unsigned)listed, (unsigned)ended);
+}
+
+static void check_owner(struct sim_world *world, uint16_t shard) {
+    for (uint32_t i = 0; i < world->plan.broker_count; i++)
+        if (world->brokers[i]->up && !world->brokers[i]->quarantined[shard]) {
+            sim_check_recovery(world, world->brokers[i], shard);
+        }
+}
+
+void sim_oracle_at_end(struct sim_world *world) {
+    for (uint32_t i = 0; i < world->plan.job_count && !sim_is_violated(world); i++) {
+        const struct sim_job *job = &world->oracle->jobs[i];
+        if (is_excused(world, job)) continue;
+        if (job->accepted && !job->submitted) sim_violated(world, "I1", "j%u was accepted and is lost", (unsigned)i + 1);
+        if (job->ended && !sim_is_violated(world)) check_stored(world, job);
+    }
+    for (uint16_t shard = 0; shard < world->plan.shard_count && !sim_is_violated(world); shard++) {
+        if (world->redis->damaged[shard]) continue;
+        check_listed(world, shard);
+        if (!sim_is_violated(world)) check_owner(world, shard);
+    }
+}
+
+/* ---- words ---- */
+
+static int transition_text(struct sim_world *world, const struct sl_transition *t, char *out, size_t size) {
+    const char *job = sim_job_text(world, t->job);
+    switch (t->kind) {
+    case SL_TR_SUBMITTED:
+        return snprintf(out, size, "%s submitted", job);
+    case SL_TR_ENDED:
+        return snprintf(out, size, "%s %s", job, sl_job_state_word(t->ended.state));
+    case SL_TR_ATTEMPT_FAILED:
+        return snprintf(out, size, "%s s%u #%u %s%s", job, (unsigned)t->stage, (unsigned)t->attempt,
+                        sl_outcome_text(t->failed.outcome), t->failed.final ? ", for good" : "");
+    default:
+        return snprintf(out, size, "%s s%u #%u %s", job, (unsigned)t->stage, (unsigned)t->attempt, sl_transition_word(t->kind));
+    }
+}
+
+const char *sim_batch_text(struct sim_world *world, struct sl_bytes batch) {
+    static char text[220];
+    struct sl_batch_reader reader;
+    struct sl_transition transition;
+    size_t length = 0;
+    text[0] = 0;
+    if (sl_batch_open(batch, &reader)) return "unreadable";
+    while (sl_batch_next(&reader, &transition) == 1 && length + 60 < sizeof text) {
+        if (length) length += (size_t)snprintf(text + length, sizeof text - length, "; ");
+        length += (size_t)transition_text(world, &transition, text + length, sizeof text - length);
+    }
+    return text;
+}

@@ -1,0 +1,180 @@
+/* The oracle's look at what leaves a broker: I1, I7, I8, I12, I13, I15, I17. */
+#include "oracle.h"
+
+#include "broker.h"
+#include "trace.h"
+
+#define VIOLATED(world, name, ...)                                                                                     \
+    do {                                                                                                               \
+        sim_violated(world, name, __VA_ARGS__);                                                                        \
+        return;                                                                                                        \
+    } while (0)
+
+static bool is_same_owner(struct sl_incarnation a, struct sl_incarnation b) {
+    return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
+}
+
+/* The newest holding of the shard by this life of the broker. */
+static const struct sim_tenure *tenure_of(struct sim_world *world, uint32_t broker, uint16_t shard) {
+    const struct sim_shard *held = &world->oracle->shards[shard];
+    for (uint32_t i = held->tenure_count; i-- > 0;)
+        if (is_same_owner(held->tenures[i].owner, world->brokers[broker]->incarnation)) return &held->tenures[i];
+    return NULL;
+}
+
+static void check_rests_on_durable(struct sim_world *world, uint32_t broker, const struct sl_effect *effect) {
+    const struct sim_tenure *tenure = tenure_of(world, broker, effect->shard);
+    if (!tenure)
+        VIOLATED(world, "I17", "broker %c sent %s for shard %u, which it never held", 'A' + (int)broker,
+                 sim_effect_text(world, effect), (unsigned)effect->shard);
+    if (effect->n > tenure->n)
+        VIOLATED(world, "I17", "broker %c sent %s, which rests on write %llu of shard %u; its newest durable one is %llu",
+                 'A' + (int)broker, sim_effect_text(world, effect), (unsigned long long)effect->n,
+                 (unsigned)effect->shard, (unsigned long long)tenure->n);
+}
+
+/* A broker that lost the shard and does not know it yet may still send what was durable before. */
+static bool owns_now(struct sim_world *world, uint32_t broker, uint16_t shard) {
+    return is_same_owner(world->oracle->shards[shard].owner, world->brokers[broker]->incarnation);
+}
+
+static struct sim_attempt *attempt_of(struct sim_world *world, const struct sl_token *token) {
+    struct sim_job *job = sim_oracle_job(world, token->job);
+    if (!job || token->stage >= job->pipeline->stage_count) return NULL;
+    struct sim_stage *stage = &job->stages[token->stage];
+    if (token->attempt == 0 || token->attempt > stage->attempt_count) return NULL;
+    struct sim_attempt *attempt = &stage->attempts[token->attempt - 1];
+    return attempt->nonce == token->nonce && attempt->epoch == token->epoch ? attempt : NULL;
+}
+
+static void on_accepted(struct sim_world *world, uint32_t broker, const struct sl_do_accepted *accepted) {
+    struct sim_job *job = sim_oracle_job(world, accepted->job);
+    if (!job || job->submitted == 0)
+        VIOLATED(world, "I1", "broker %c accepted %s, which is not durable", 'A' + (int)broker,
+                 sim_job_text(world, accepted->job));
+}
+
+/* ---- inputs ---- */
+
+static struct sl_bytes value_of(struct sim_world *world, const struct sim_job *job, uint16_t index) {
+    const struct sim_stage *stage = &job->stages[index];
+    struct sl_token token = {.job = job->id, .stage = index, .attempt = stage->attempt_count};
+    if (stage->attempt_count == 0) return sl_bytes(NULL, 0);
+    token.nonce = stage->attempts[stage->attempt_count - 1].nonce;
+    return sim_stage_value(world, &token);
+}
+
+/* Several inputs come as a map from state key to value; state keys are "k" and the type's index. */
+static bool map_is_right(struct sim_world *world, const struct sim_job *job, const struct sl_stage *stage,
+                         struct sl_bytes input) {
+    struct sl_mp_reader reader = sl_mp_reader(input);
+    uint32_t seen = 0;
+    uint32_t count = sl_mp_read_map(&reader, SIM_TYPE_COUNT);
+    if (count != stage->predecessor_count) return false;
+    for (uint32_t i = 0; i < count && !reader.rc; i++) {
+        struct sl_bytes key = sl_mp_read_str(&reader, 8);
+        struct sl_bytes value = sl_mp_read_raw(&reader, 8);
+        for (uint16_t p = 0; p < stage->predecessor_count; p++) {
+            uint16_t before = stage->predecessors[p];
+            uint32_t type = sim_type_index(job->pipeline->stages[before].type);
+            if (!sl_bytes_equal(key, sim_type(type)->state_keys.items[0])) continue;
+            if (sl_bytes_equal(value, value_of(world, job, before))) seen |= 1u << before;
+        }
+    }
+    uint32_t wanted = 0;
+    for (uint16_t p = 0; p < stage->predecessor_count; p++) wanted |= 1u << stage->predecessors[p];
+    return sl_mp_end(&reader) == 0 && seen == wanted;
+}
+
+static bool input_is_right(struct sim_world *world, const struct sim_job *job, uint16_t index, struct sl_bytes input) {
+    const struct sl_stage *stage = &job->pipeline->stages[index];
+    if (stage->predecessor_count == 0) return sl_bytes_equal(input, job->payload);
+    if (stage->predecessor_count == 1) return sl_bytes_equal(input, value_of(world, job, stage->predecessors[0]));
+    return map_is_right(world, job, stage, input);
+}
+
+static void on_assign(struct sim_world *world, uint32_t broker, const struct sl_do_assign *assign) {
+    const struct sl_token *token = &assign->token;
+    struct sim_job *job = sim_oracle_job(world, token->job);
+    struct sim_attempt *attempt = attempt_of(world, token);
+    const char *name = sim_token_text(world, token);
+    if (!job || !attempt) VIOLATED(world, "I7", "broker %c assigned %s before its start was durable", 'A' + (int)broker, name);
+    if (job->cancelled_said && owns_now(world, broker, token->shard)) VIOLATED(world, "I15", "broker %c assigned %s after it said that the job is cancelled", 'A' + (int)broker, name);
+    if (!input_is_right(world, job, token->stage, assign->input))
+        VIOLATED(world, "I8", "%s was given an input that is not what its predecessors committed", name);
+    if (!sl_digest_equal(assign->definition, job->pipeline->digest))
+        VIOLATED(world, "I8", "%s was given another pipeline", name);
+    attempt->assigned = true;
+}
+
+static void on_ack(struct sim_world *world, uint32_t broker, const struct sl_token *token, bool stale) {
+    const struct sim_attempt *attempt = attempt_of(world, token);
+    const char *name = sim_token_text(world, token);
+    if (stale) return;
+    if (!attempt || !attempt->ended || attempt->outcome == SL_OUTCOME_LOST)
+        VIOLATED(world, "I12", "broker %c acknowledged the result of %s, which is not durable", 'A' + (int)broker, name);
+}
+
+static void on_changed(struct sim_world *world, uint32_t broker, const struct sl_do_changed *changed) {
+    const struct sim_job *job = sim_oracle_job(world, changed->job);
+    if (!changed->known) return;
+    if (!job || job->submitted == 0)
+        VIOLATED(world, "I1", "broker %c showed %s, which is not durable", 'A' + (int)broker, sim_job_text(world, changed->job));
+    if (sl_job_state_is_terminal(changed->state) && changed->state != job->state)
+        VIOLATED(world, "I1", "broker %c showed %s as %s; durable is %s", 'A' + (int)broker,
+                 sim_job_text(world, changed->job), sl_job_state_word(changed->state),
+                 sl_job_state_word((enum sl_job_state)job->state));
+    for (size_t i = 0; i < changed->stages.size && i < job->pipeline->stage_count; i++)
+        if (changed->stages.data[i] == 's' && job->stages[i].state != SL_STAGE_SUCCEEDED)
+            VIOLATED(world, "I1", "broker %c showed %s s%u as succeeded, which is not durable", 'A' + (int)broker,
+                     sim_job_text(world, changed->job), (unsigned)i);
+}
+
+static void on_cancelled(struct sim_world *world, uint32_t broker, struct sl_job_id id, enum sl_job_state state) {
+    struct sim_job *job = sim_oracle_job(world, id);
+    if (!job || !job->ended || job->state != state)
+        VIOLATED(world, "I15", "broker %c said that %s is %s, which is not durable", 'A' + (int)broker,
+                 sim_job_text(world, id), sl_job_state_word(state));
+    job->cancelled_said = true;
+}
+
+/* What the message says must be so, durably. */
+static void check_content(struct sim_world *world, uint32_t broker, const struct sl_effect *effect) {
+    switch (effect->kind) {
+    case SL_DO_ACCEPTED:
+        on_accepted(world, broker, &effect->accepted);
+        return;
+    case SL_DO_ASSIGN:
+        on_assign(world, broker, &effect->assign);
+        return;
+    case SL_DO_RESULT_ACK:
+        on_ack(world, broker, &effect->ack.token, effect->ack.stale);
+        return;
+    case SL_DO_CHANGED:
+        on_changed(world, broker, &effect->changed);
+        return;
+    case SL_DO_CANCELLED:
+        on_cancelled(world, broker, effect->cancelled.job, effect->cancelled.state);
+        return;
+    default:
+        return;
+    }
+}
+
+void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct sl_effect *effect) {
+    world->oracle->messages++;
+    check_content(world, broker, effect);
+    if (effect->n && !sim_is_violated(world)) check_rests_on_durable(world, broker, effect);
+}
+
+void sim_oracle_on_alarm(struct sim_world *world, uint32_t broker, const struct sl_effect *effect) {
+    world->oracle->alarms++;
+    if (effect->shard < SIM_SHARDS_MAX) {
+        world->oracle->shards[effect->shard].alarmed = true;
+        world->brokers[broker]->quarantined[effect->shard] = true;
+    }
+}
+
+void sim_oracle_on_broker_start(struct sim_world *world, uint32_t broker) {
+    memset(world->brokers[broker]->quarantined, 0, sizeof world->brokers[broker]->quarantined);
+}

@@ -1,0 +1,59 @@
+/* The simulated Redis: a ledger twin in memory, a second one that is its disk, group commit between them; and each broker's two
+ * connections to it (writes, reads). Replies leave after the sync that made everything before them durable. */
+#ifndef SIM_REDIS_H
+#define SIM_REDIS_H
+
+#include "message.h"
+#include "support/ledger_twin.h"
+
+enum { SIM_CONNECTION_WRITES, SIM_CONNECTION_READS, SIM_CONNECTIONS };
+
+/* One broker's connections. They stand and fall together. */
+struct sim_link {
+    bool up;
+    uint64_t generation;
+    uint64_t sent[SIM_CONNECTIONS], answered[SIM_CONNECTIONS]; /* in this generation */
+    uint64_t deadline_sent[SIM_CONNECTIONS]; /* what must be answered when the deadline comes; 0: none stands */
+    uint64_t arrive_at[SIM_CONNECTIONS], reply_at[SIM_CONNECTIONS];
+    uint64_t late_by;        /* what an older generation left behind is performed this much later */
+    uint32_t keep_ppm;       /* how likely each such call still arrives; after the first that does not, none does */
+    bool lost[SIM_CONNECTIONS];
+};
+
+struct sim_redis {
+    bool up;
+    uint32_t life;
+    uint64_t paused_until;
+    uint64_t refuses_until;
+    uint32_t damage_left;     /* replies to reads that will carry a flipped bit */
+    bool damaged[SIM_SHARDS_MAX]; /* a damaged reply was given */
+    struct ledger_twin *memory, *disk;
+    struct sim_message *unsynced, **unsynced_end;
+    bool syncing;
+    struct sim_link links[SIM_BROKERS_MAX];
+};
+
+void sim_redis_new(struct sim_world *world);
+void sim_redis_free(struct sim_world *world);
+
+/* A broker's side. */
+void sim_link_open(struct sim_world *world, uint32_t broker, uint64_t delay);
+void sim_link_cut(struct sim_world *world, uint32_t broker);
+/* The broker's process ended: as a cut, but nobody is told and nothing is opened again. */
+void sim_link_dead(struct sim_world *world, uint32_t broker);
+void sim_link_call(struct sim_world *world, uint32_t broker, const struct sl_ledger_call *call);
+
+/* Whether a reply belongs to the connection as it stands. */
+bool sim_link_takes(struct sim_world *world, uint32_t broker, const struct sim_message *reply);
+
+/* Redis' side. */
+void sim_redis_crash(struct sim_world *world);
+
+/* Items of the heap. */
+void sim_redis_on_start(struct sim_world *world);
+void sim_redis_on_call(struct sim_world *world, struct sim_message *message);
+void sim_redis_on_sync(struct sim_world *world);
+void sim_link_on_up(struct sim_world *world, uint32_t broker, uint64_t generation);
+void sim_link_on_deadline(struct sim_world *world, uint32_t broker, uint32_t connection, uint64_t generation);
+
+#endif
