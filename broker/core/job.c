@@ -102,3 +102,44 @@ void sl_job_history_clear(struct sl_job_table *table, struct sl_job *job) {
     sl_blob_drop(table->alloc, &job->history);
     job->history_size = 0;
 }
+
+static bool is_before(const struct sl_link *a, const struct sl_link *b) {
+    const struct sl_job *x = SL_CONTAINER(a, const struct sl_job, queue);
+    const struct sl_job *y = SL_CONTAINER(b, const struct sl_job, queue);
+    if (x->created_n != y->created_n) return x->created_n < y->created_n;
+    return memcmp(x->id.bytes, y->id.bytes, sizeof x->id.bytes) < 0;
+}
+
+/* Merges two sorted runs onto the end of `to`. */
+static void merge_runs(struct sl_list *left, struct sl_list *right, struct sl_list *to) {
+    while (left->count > 0 || right->count > 0) {
+        bool from_right = left->count == 0 || (right->count > 0 && is_before(right->head.next, left->head.next));
+        struct sl_list *from = from_right ? right : left;
+        struct sl_link *link = sl_list_first(from);
+        sl_list_remove(from, link);
+        sl_list_append(to, link);
+    }
+}
+
+static void take_run(struct sl_list *from, size_t count, struct sl_list *run) {
+    sl_list_init(run);
+    while (run->count < count && from->count > 0) {
+        struct sl_link *link = sl_list_first(from);
+        sl_list_remove(from, link);
+        sl_list_append(run, link);
+    }
+}
+
+/* Merge sort from below: no memory, no recursion. */
+void sl_jobs_sort(struct sl_list *list) {
+    for (size_t width = 1; width < list->count; width *= 2) {
+        struct sl_list sorted, left, right;
+        sl_list_init(&sorted);
+        while (list->count > 0) {
+            take_run(list, width, &left);
+            take_run(list, width, &right);
+            merge_runs(&left, &right, &sorted);
+        }
+        take_run(&sorted, sorted.count, list);
+    }
+}

@@ -46,7 +46,7 @@ struct sl_stage_run {
     struct sl_session *session; /* RUNNING: who makes the attempt; NULL: nobody has reported it since a takeover */
     uint64_t started_n;         /* the write that holds its STARTED */
     uint16_t index;             /* in the pipeline */
-    uint16_t pending;           /* predecessors that have not succeeded */
+    uint32_t pending;           /* predecessors that have not succeeded */
     uint8_t missing;            /* heartbeats in a row that did not name the attempt */
     bool seen;                  /* named by the heartbeat at hand */
     bool output_settled;        /* its output record stands in Redis */
@@ -56,10 +56,10 @@ struct sl_stage_run {
 struct sl_run {
     uint32_t number;
     uint16_t stage_count;
-    uint16_t succeeded_count;
+    uint32_t succeeded_count;
     /* ---- */
-    uint16_t running_count;
-    uint16_t ready_count;
+    uint32_t running_count;
+    uint32_t ready_count;
     struct sl_stage_run stages[];
 };
 
@@ -103,7 +103,7 @@ struct sl_job {
     struct sl_blob *history;  /* capacity in size, see history_size: events since the settle before */
     uint32_t history_size;
     /* ---- */
-    uint32_t settle_tries;
+    uint32_t dirty_since_ms;  /* low bits of the monotonic clock when it became dirty */
     uint64_t first_unsettled; /* the oldest commit that its record does not contain; 0: settled */
     struct sl_link dirty;     /* its shard's list of changed jobs, by first_unsettled */
     struct sl_link queue;     /* QUEUED: its pipeline's queue. Ended: its shard's list of ended jobs. Else its shard's active list */
@@ -135,6 +135,9 @@ void sl_run_free(struct sl_job_table *table, struct sl_run **run);
 
 /* Frees the parts of a job that only its record needs, once they stand in Redis: facts, payload, outputs. */
 void sl_job_cool(struct sl_job_table *table, struct sl_job *job);
+
+/* Sorts a list of jobs (linked by `queue`) by the commit that created them, then by id. */
+void sl_jobs_sort(struct sl_list *list);
 
 /* Room for `more` bytes of history. 0, or SL_E_NO_MEMORY. */
 int sl_job_history_reserve(struct sl_job_table *table, struct sl_job *job, size_t more);

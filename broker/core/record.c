@@ -129,7 +129,7 @@ static void put_fields(struct sl_buf *buf, const struct sl_job *job) {
     }
 }
 
-void sl_record_head(struct sl_buf *buf, const struct sl_job *job, bool with_payload) {
+static void put_head(struct sl_buf *buf, const struct sl_job *job, struct sl_bytes facts, const struct sl_blob *payload) {
     size_t start = buf->size;
     sl_mp_array(buf, 15);
     sl_mp_uint(buf, RECORD_FORMAT);
@@ -142,9 +142,9 @@ void sl_record_head(struct sl_buf *buf, const struct sl_job *job, bool with_payl
     sl_mp_uint(buf, job->created_n);
     sl_mp_bin(buf, sl_bytes(job->pipeline->digest.bytes, 16));
     sl_mp_bin(buf, sl_bytes(job->request.bytes, 16));
-    sl_mp_bin(buf, sl_blob_bytes(job->facts));
-    if (job->payload && (with_payload || job->payload->size <= SL_PAYLOAD_INLINE_MAX)) {
-        sl_mp_bin(buf, sl_blob_bytes(job->payload));
+    sl_mp_bin(buf, facts);
+    if (payload) {
+        sl_mp_bin(buf, sl_blob_bytes(payload));
     } else {
         sl_mp_nil(buf);
     }
@@ -157,6 +157,16 @@ void sl_record_head(struct sl_buf *buf, const struct sl_job *job, bool with_payl
         sl_mp_nil(buf);
     }
     sl_record_seal(buf, start);
+}
+
+void sl_record_head(struct sl_buf *buf, const struct sl_job *job) {
+    SL_ASSERT(job->facts);
+    bool is_small = job->payload && job->payload->size <= SL_PAYLOAD_INLINE_MAX;
+    put_head(buf, job, sl_blob_bytes(job->facts), is_small ? job->payload : NULL);
+}
+
+void sl_record_state(struct sl_buf *buf, const struct sl_job *job) {
+    put_head(buf, job, sl_bytes(NULL, 0), NULL);
 }
 
 static void read_stage(struct sl_mp_reader *reader, struct sl_stage_run *stage) {
@@ -307,6 +317,34 @@ int sl_record_read_head(struct sl_job_table *table, struct sl_bytes record, sl_p
     return SL_OK;
 }
 
+int sl_record_head_at(struct sl_bytes record, uint64_t *out_at) {
+    struct sl_bytes content;
+    if (sl_record_open(record, &content)) return SL_E_DAMAGED;
+    struct sl_mp_reader reader = sl_mp_reader(content);
+    (void)sl_mp_read_array(&reader, 15);
+    (void)sl_mp_read_uint(&reader, RECORD_FORMAT);
+    uint64_t at = sl_mp_read_uint(&reader, UINT64_MAX);
+    if (reader.rc) return SL_E_DAMAGED;
+    *out_at = at;
+    return SL_OK;
+}
+
+int sl_record_head_parts(struct sl_bytes record, struct sl_bytes *out_facts, struct sl_bytes *out_payload) {
+    struct sl_bytes content;
+    if (sl_record_open(record, &content)) return SL_E_DAMAGED;
+    struct sl_mp_reader reader = sl_mp_reader(content);
+    (void)sl_mp_read_array(&reader, 15);
+    (void)sl_mp_read_uint(&reader, RECORD_FORMAT);
+    for (int i = 0; i < 9; i++) sl_mp_skip(&reader, 1); /* at to request */
+    struct sl_bytes facts = sl_mp_read_bin(&reader, SL_VALUE_BYTES_MAX);
+    struct sl_bytes payload = sl_bytes(NULL, 0);
+    if (!sl_mp_read_nil(&reader)) payload = sl_mp_read_bin(&reader, SL_VALUE_BYTES_MAX);
+    if (reader.rc) return SL_E_DAMAGED;
+    *out_facts = facts;
+    *out_payload = payload;
+    return SL_OK;
+}
+
 void sl_record_ended(struct sl_buf *buf, const struct sl_job *job) {
     size_t start = buf->size;
     uint32_t count = 0;
@@ -320,7 +358,7 @@ void sl_record_ended(struct sl_buf *buf, const struct sl_job *job) {
     uint8_t bin_head[5] = {0xc6, 0, 0, 0, 0};
     (void)sl_buf_append(buf, bin_head, sizeof bin_head); /* kept in buf->failed */
     size_t head_start = buf->size;
-    sl_record_head(buf, job, false);
+    sl_record_head(buf, job);
     if (buf->failed) return;
     size_t head_size = buf->size - head_start;
     for (int i = 0; i < 4; i++) buf->data[head_start - 4 + (size_t)i] = (uint8_t)(head_size >> (8 * (3 - i)));
@@ -351,18 +389,22 @@ int sl_record_read_ended(struct sl_bytes record, struct sl_ended *out_ended) {
     return SL_OK;
 }
 
+size_t sl_decimal(uint64_t number, char *out_text) {
+    char digits[20];
+    size_t count = 0;
+    do digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    for (size_t i = 0; i < count; i++) out_text[i] = digits[count - 1 - i];
+    return count;
+}
+
 size_t sl_output_field(char *out_text, uint32_t run, uint16_t stage) {
-    char digits[12];
-    size_t size = 0;
     const uint32_t parts[3] = {run, stage, 0};
+    size_t size = 0;
     out_text[size++] = 'o';
     for (int i = 0; i < 3; i++) {
-        size_t digit_count = 0;
-        uint32_t number = parts[i];
-        do digits[digit_count++] = (char)('0' + number % 10);
-        while ((number /= 10) > 0);
         out_text[size++] = '.';
-        while (digit_count > 0) out_text[size++] = digits[--digit_count];
+        size += sl_decimal(parts[i], out_text + size);
     }
     return size;
 }

@@ -10,6 +10,7 @@
 #ifndef SL_CORE_RECORD_H
 #define SL_CORE_RECORD_H
 
+#include "base/msgpack.h"
 #include "job.h"
 
 struct sl_facts {
@@ -40,14 +41,24 @@ struct sl_bytes sl_output_value(const struct sl_output *output, struct sl_bytes 
 void sl_record_seal(struct sl_buf *buf, size_t start);
 int sl_record_open(struct sl_bytes record, struct sl_bytes *out_content);
 
-/* Appends a job's head. with_payload: the payload is inside whatever its size (for comparing states). Failure: buf->failed. */
-void sl_record_head(struct sl_buf *buf, const struct sl_job *job, bool with_payload);
+/* Appends a job's head, as it is stored: with its facts, which must be in memory, and its payload when that is small.
+ * Failure: buf->failed. */
+void sl_record_head(struct sl_buf *buf, const struct sl_job *job);
+
+/* Appends what decides the job's future, without facts, payload and outputs: equal states give equal bytes. For comparing. */
+void sl_record_state(struct sl_buf *buf, const struct sl_job *job);
 
 /* Builds a job from its head, not in the table yet; `find` gives the pipeline of a digest. 0; SL_E_DAMAGED; SL_E_NOT_FOUND when the
  * pipeline is not known; SL_E_NO_MEMORY. The job's payload and outputs are not in memory (cold) unless they stand in the head. */
 typedef struct sl_pipeline_entry *(*sl_pipeline_finder)(void *context, struct sl_digest digest);
 int sl_record_read_head(struct sl_job_table *table, struct sl_bytes record, sl_pipeline_finder find, void *context,
                         struct sl_job **out_job);
+
+/* The `at` of a head, without building the job. 0, or SL_E_DAMAGED. */
+int sl_record_head_at(struct sl_bytes record, uint64_t *out_at);
+
+/* The facts and the payload (empty when it stands in `p`) of a head, borrowed from it. 0, or SL_E_DAMAGED. */
+int sl_record_head_parts(struct sl_bytes record, struct sl_bytes *out_facts, struct sl_bytes *out_payload);
 
 /* Appends an ended job's record: head, history since the settle before, outputs up to SL_OUTPUT_INLINE_MAX. */
 void sl_record_ended(struct sl_buf *buf, const struct sl_job *job);
@@ -59,6 +70,9 @@ struct sl_ended {
     uint32_t output_count;
 };
 int sl_record_read_ended(struct sl_bytes record, struct sl_ended *out_ended);
+
+/* Writes a number in decimal, no NUL; room for 20 bytes. Returns its length. */
+size_t sl_decimal(uint64_t number, char *out_text);
 
 /* The field name of a stage's output: "o.<run>.<stage>.<item>". Returns its length. */
 enum { SL_OUTPUT_FIELD_SIZE = 40 };

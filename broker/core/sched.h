@@ -18,7 +18,8 @@ struct sl_sched;
 struct sl_sched_config {
     struct sl_incarnation incarnation; /* of this broker process */
     struct sl_incarnation succeeds;    /* of a broker that is known to be dead (its shards are taken at once), or zero */
-    uint64_t seed;                     /* of every random choice, hash seeds included */
+    uint64_t seed;                     /* of every random choice */
+    uint64_t hash_seed;                /* of hash tables, and of nothing that can be seen */
     uint16_t shard_count;              /* of the cluster, 1 to SL_SHARDS_MAX */
     uint32_t beat_ms;
     uint32_t takeover_ms;

@@ -271,7 +271,6 @@ int sl_batch_next(struct sl_batch_reader *self, struct sl_transition *out_transi
 
 void sl_history_add(struct sl_buf *buf, uint64_t n, const struct sl_transition *t) {
     bool of_stage = is_of_stage(t->kind);
-    bool ended = t->kind == SL_TR_SUCCEEDED || t->kind == SL_TR_ATTEMPT_FAILED;
     sl_mp_array(buf, 8);
     sl_mp_uint(buf, t->kind);
     sl_mp_uint(buf, n);
@@ -281,7 +280,7 @@ void sl_history_add(struct sl_buf *buf, uint64_t n, const struct sl_transition *
     sl_mp_uint(buf, of_stage ? t->attempt : 0);
     unsigned outcome = t->kind == SL_TR_ATTEMPT_FAILED ? t->failed.outcome : t->kind == SL_TR_ENDED ? t->ended.state : 0;
     sl_mp_uint(buf, outcome);
-    if (ended && t->kind == SL_TR_ATTEMPT_FAILED) {
+    if (t->kind == SL_TR_ATTEMPT_FAILED) {
         sl_mp_array(buf, 2);
         sl_mp_str(buf, t->failed.error);
         sl_mp_str(buf, t->failed.detail);

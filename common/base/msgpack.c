@@ -430,3 +430,9 @@ bool sl_utf8_is_valid(struct sl_bytes bytes) {
 size_t sl_utf8_size(struct sl_bytes bytes) {
     return bytes.size ? utf8_sequence(bytes.data, bytes.size) : 0;
 }
+
+struct sl_bytes sl_utf8_cut(struct sl_bytes text, size_t size_max) {
+    if (text.size <= size_max) return text;
+    while (size_max > 0 && (text.data[size_max] & 0xc0) == 0x80) size_max--;
+    return sl_bytes(text.data, size_max);
+}

@@ -92,6 +92,9 @@ int sl_mp_check(struct sl_bytes bytes, uint32_t depth_max, uint32_t node_count_m
 /* Whether bytes are valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 bool sl_utf8_is_valid(struct sl_bytes bytes);
 
+/* The longest prefix of valid UTF-8 text that has at most size_max bytes and cuts no character. */
+struct sl_bytes sl_utf8_cut(struct sl_bytes text, size_t size_max);
+
 /* The size of the character at the start of bytes, 1 to 4; 0 when there is none that is valid. */
 size_t sl_utf8_size(struct sl_bytes bytes);
 

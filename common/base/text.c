@@ -133,6 +133,17 @@ int sl_text_to_uint(const char *text, uint64_t max, uint64_t *out_value) {
     return SL_OK;
 }
 
+void sl_text_format_list(char *out_text, size_t size, const char *format, va_list args) {
+    (void)vsnprintf(out_text, size, format, args); /* cut text is what is asked for */
+}
+
+void sl_text_format(char *out_text, size_t size, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    sl_text_format_list(out_text, size, format, args);
+    va_end(args);
+}
+
 void sl_text_escape(struct sl_buf *buf, struct sl_bytes text) {
     bool valid = sl_utf8_is_valid(text);
     for (size_t i = 0; i < text.size; i++) {

@@ -5,6 +5,8 @@
 #include "buf.h"
 #include "bytes.h"
 
+#include <stdarg.h>
+
 /* The candidate that a mistyped word most likely meant: smallest edit distance (insertions, deletions, changes, swapped
  * neighbours), at most a third of the word's length (at least 1). NULL when none is near. Words above 64 bytes: NULL. */
 const char *sl_text_suggest(struct sl_bytes word, const char *const *candidates, size_t candidate_count);
@@ -26,6 +28,11 @@ int sl_text_to_size(const char *text, uint64_t *out_bytes);
 
 /* Reads a whole decimal number of at most max; 0, or SL_E_BAD_INPUT. */
 int sl_text_to_uint(const char *text, uint64_t max, uint64_t *out_value);
+
+/* As snprintf, for pure code: writes at most size bytes, NUL included, and cuts what does not fit. */
+void sl_text_format(char *out_text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void sl_text_format_list(char *out_text, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Appends text with control characters (and DEL) as \xNN, so that it cannot move a terminal's cursor or break a log line.
  * Bytes that are not UTF-8 are escaped too. Failure is kept in buf->failed. */

@@ -1,0 +1,245 @@
+/* Questions. Those about jobs read Redis, since jobs that ended live there; what memory knows of a live job counts above it. */
+#include "query.h"
+
+enum { PREFIX_DIGITS_MIN = 4, ENDED_READ_MAX = 10000, LIST_DEFAULT = 50, LIST_MAX = 1000 };
+
+struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpose, const struct sl_event *event) {
+    struct sl_query *query = sl_pool_take(&self->pool, sizeof *query);
+    if (!query) return NULL;
+    query->purpose = purpose;
+    if (!event) return query;
+    query->event = sl_event_copy(self, event, &query->event_size);
+    if (query->event) return query;
+    sl_pool_give(&self->pool, query, sizeof *query);
+    return NULL;
+}
+
+void sl_query_free(struct sl_sched *self, struct sl_query *query) {
+    for (uint32_t i = 0; i < query->item_count; i++) sl_blob_drop(&self->alloc, &query->items[i].view);
+    sl_alloc_give(&self->alloc, query->items, query->item_capacity * sizeof *query->items);
+    if (query->event) sl_alloc_give(&self->alloc, query->event, query->event_size);
+    sl_pool_give(&self->pool, query, sizeof *query);
+}
+
+/* Says which job the reply at hand is about. */
+void sl_query_set_id(struct sl_query *query, struct sl_job_id id) {
+    query->read_id = id;
+}
+
+static uint64_t asker(const struct sl_query *query, uint64_t *out_re) {
+    bool cancel = query->purpose == SL_QUERY_FOR_CANCEL;
+    *out_re = cancel ? query->event->cancel_job.message_id : query->event->query.message_id;
+    return cancel ? query->event->cancel_job.peer : query->event->query.peer;
+}
+
+static struct sl_bytes asked_job(const struct sl_query *query) {
+    return query->purpose == SL_QUERY_FOR_CANCEL ? query->event->cancel_job.job : query->event->query.job;
+}
+
+static int read_job(struct sl_sched *self, struct sl_query *query, struct sl_job_id id) {
+    struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = sl_shard_of(self, id)->index, .job = id};
+    int rc = sl_read_send(self, SL_READ_QUERY, call, query);
+    if (!rc) query->pending++;
+    return rc;
+}
+
+/* Prefixes of ids. */
+
+struct prefix {
+    char digits[33];
+    size_t size;
+};
+
+static bool prefix_from_text(struct sl_bytes text, struct prefix *out) {
+    out->size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (c == '-') continue;
+        if (c >= 'A' && c <= 'F') c = (uint8_t)(c - 'A' + 'a');
+        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (!hex || out->size == 32) return false;
+        out->digits[out->size++] = (char)c;
+    }
+    return out->size >= PREFIX_DIGITS_MIN;
+}
+
+static bool has_prefix(struct sl_job_id id, const struct prefix *prefix) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < prefix->size; i++) {
+        unsigned nibble = i % 2 ? id.bytes[i / 2] & 15u : id.bytes[i / 2] >> 4;
+        if (prefix->digits[i] != digits[nibble]) return false;
+    }
+    return true;
+}
+
+static void note_match(struct sl_query *query, struct sl_job_id id) {
+    if (query->match_count > 0 && sl_job_id_equal(query->match, id)) return;
+    query->match = id;
+    query->match_count++;
+}
+
+static void match_memory(struct sl_sched *self, struct sl_query *query, const struct prefix *prefix) {
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        size_t cursor = 0;
+        const struct sl_job *job;
+        while ((job = sl_idmap_each(&self->shards[i].table.jobs, &cursor))) {
+            if (has_prefix(job->id, prefix)) note_match(query, job->id);
+        }
+    }
+}
+
+static int finish_resolve(struct sl_sched *self, struct sl_query *query) {
+    uint64_t re, peer = asker(query, &re);
+    struct sl_bytes text = asked_job(query);
+    int size = (int)text.size;
+    const char *name = (const char *)text.data;
+    if (query->match_count == 1) {
+        query->resolving = false;
+        return read_job(self, query, query->match);
+    }
+    enum sl_reject code = query->match_count ? SL_REJECT_AMBIGUOUS_JOB : SL_REJECT_UNKNOWN_JOB;
+    int rc = query->match_count
+                 ? sl_reject(self, peer, re, NULL, code, "%u jobs begin with \"%.*s\"; give more digits",
+                             query->match_count, size, name)
+                 : sl_reject(self, peer, re, NULL, code, "there is no job \"%.*s\"; see: sluice jobs list", size, name);
+    sl_query_free(self, query);
+    return rc;
+}
+
+/* Looks through the ended jobs of one shard after the other. */
+static int resolve_next(struct sl_sched *self, struct sl_query *query) {
+    while (query->shard < self->config.shard_count && !sl_shard_is_open(&self->shards[query->shard])) query->shard++;
+    if (query->shard == self->config.shard_count) return finish_resolve(self, query);
+    struct sl_ledger_call call = {
+        .verb = SL_LEDGER_READ_ENDED, .shard = query->shard++, .count = ENDED_READ_MAX};
+    int rc = sl_read_send(self, SL_READ_QUERY, call, query);
+    if (!rc) query->pending++;
+    return rc;
+}
+
+static int resolve(struct sl_sched *self, struct sl_query *query) {
+    struct prefix prefix;
+    struct sl_job_id id;
+    struct sl_bytes text = asked_job(query);
+    if (sl_id_from_text(text, id.bytes) == SL_OK) return read_job(self, query, id);
+    if (!prefix_from_text(text, &prefix)) {
+        uint64_t re, peer = asker(query, &re);
+        int rc = sl_reject(self, peer, re, NULL, SL_REJECT_BAD_REQUEST,
+                           "\"%.*s\" is no job id: give at least %d of its hex digits", (int)text.size,
+                           (const char *)text.data, PREFIX_DIGITS_MIN);
+        sl_query_free(self, query);
+        return rc;
+    }
+    query->resolving = true;
+    match_memory(self, query, &prefix);
+    return resolve_next(self, query);
+}
+
+static void take_matches(struct sl_query *query, const struct sl_ledger_reply *reply) {
+    struct prefix prefix;
+    if (!prefix_from_text(asked_job(query), &prefix)) return;
+    for (size_t i = 0; i < reply->item_count; i++) {
+        struct sl_job_id id;
+        if (reply->items[i].key.size != sizeof id.bytes) continue;
+        memcpy(id.bytes, reply->items[i].key.data, sizeof id.bytes);
+        if (has_prefix(id, &prefix)) note_match(query, id);
+    }
+}
+
+/* Who asks what. */
+
+static int begin(struct sl_sched *self, struct sl_query *query, int (*first)(struct sl_sched *, struct sl_query *)) {
+    if (!query) return SL_E_NO_MEMORY;
+    int rc = first(self, query);
+    if (rc) sl_query_free(self, query);
+    return rc;
+}
+
+int sl_query_cancel(struct sl_sched *self, const struct sl_event *event) {
+    return begin(self, sl_query_new(self, SL_QUERY_FOR_CANCEL, event), resolve);
+}
+
+int sl_query_watch(struct sl_sched *self, uint64_t peer, struct sl_job_id id) {
+    struct sl_query *query = sl_query_new(self, SL_QUERY_FOR_WATCH, NULL);
+    if (!query) return SL_E_NO_MEMORY;
+    query->peer = peer;
+    int rc = read_job(self, query, id);
+    if (rc) sl_query_free(self, query);
+    return rc;
+}
+
+int sl_on_query(struct sl_sched *self, const struct sl_event *event) {
+    switch (event->query.what) {
+    case SL_QUERY_JOB:
+    case SL_QUERY_EVENTS:
+    case SL_QUERY_OUTPUT:
+        return begin(self, sl_query_new(self, SL_QUERY_FOR_ANSWER, event), resolve);
+    case SL_QUERY_JOBS: {
+        uint32_t limit = event->query.limit ? event->query.limit : LIST_DEFAULT;
+        struct sl_query *query = sl_query_new(self, SL_QUERY_FOR_ANSWER, event);
+        if (query) query->limit = limit < LIST_MAX ? limit : LIST_MAX;
+        return begin(self, query, sl_query_list);
+    }
+    case SL_QUERY_STAGES:
+    case SL_QUERY_WORKERS:
+    case SL_QUERY_STATUS:
+    case SL_QUERY_PIPELINES:
+        return sl_query_cluster(self, event);
+    }
+    return SL_OK;
+}
+
+/* Answers. */
+
+static int cancel_found(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
+    const struct sl_ev_cancel_job *cancel = &query->event->cancel_job;
+    struct sl_job_id id = query->read_id;
+    struct sl_shard *shard = sl_shard_of(self, id);
+    char text[SL_ID_TEXT_SIZE];
+    sl_id_to_text(id.bytes, text);
+    if (sl_job_find(&shard->table, id)) {
+        struct sl_event whole = *query->event;
+        whole.cancel_job.job = sl_text(text);
+        return sl_on_cancel_job(self, &whole);
+    }
+    struct sl_job *job = sl_job_from_reply(self, shard, id, reply);
+    if (!job) {
+        return sl_reject(self, cancel->peer, cancel->message_id, shard, SL_REJECT_UNKNOWN_JOB,
+                         "there is no job %s; see: sluice jobs list", text);
+    }
+    int rc = sl_effects_reserve(self, 1);
+    if (!rc) {
+        struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CANCELLED, shard);
+        effect->peer = cancel->peer;
+        effect->re = cancel->message_id;
+        effect->cancelled.job = id;
+        effect->cancelled.state = (enum sl_job_state)job->state;
+    }
+    sl_job_free(&shard->table, &job);
+    return rc;
+}
+
+static int watch_found(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
+    struct sl_job *job = sl_job_find(&sl_shard_of(self, query->read_id)->table, query->read_id);
+    if (!job) return sl_watch_found(self, query->peer, query->read_id, reply);
+    int rc = sl_watch_add(self, job, query->peer);
+    return rc ? rc : sl_watch_tell(self, job, query->peer);
+}
+
+int sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
+    SL_ASSERT(query->pending > 0);
+    query->pending--;
+    int rc = SL_OK;
+    if (query->resolving) {
+        take_matches(query, reply);
+        return resolve_next(self, query);
+    }
+    if (query->purpose == SL_QUERY_FOR_ANSWER && query->event->query.what == SL_QUERY_JOBS) {
+        return sl_query_listed(self, query, reply);
+    }
+    if (query->purpose == SL_QUERY_FOR_CANCEL) rc = cancel_found(self, query, reply);
+    if (query->purpose == SL_QUERY_FOR_WATCH) rc = watch_found(self, query, reply);
+    if (query->purpose == SL_QUERY_FOR_ANSWER) rc = sl_query_answer(self, query, reply);
+    sl_query_free(self, query);
+    return rc;
+}

@@ -1,0 +1,40 @@
+/* A client follows jobs: each is told at once, and after every change. One that is not in memory is looked up. */
+#include "sched_state.h"
+
+static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_shard *shard) {
+    int rc = sl_effects_reserve(self, 1);
+    if (rc) return rc;
+    struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CHANGED, shard);
+    effect->peer = peer;
+    effect->changed.job = id;
+    return SL_OK;
+}
+
+/* What Redis gave of a job that is not in memory: its end, or nothing. */
+int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_ledger_reply *reply) {
+    struct sl_shard *shard = sl_shard_of(self, id);
+    struct sl_job *job = sl_job_from_reply(self, shard, id, reply);
+    if (!job) return tell_unknown(self, peer, id, shard);
+    int rc = sl_watch_tell(self, job, peer);
+    sl_job_free(&shard->table, &job);
+    return rc;
+}
+
+int sl_on_watch(struct sl_sched *self, const struct sl_event *event) {
+    const struct sl_ev_watch *watch = &event->watch;
+    for (uint32_t i = 0; i < watch->job_count; i++) {
+        struct sl_job_id id = watch->jobs[i];
+        struct sl_shard *shard = sl_shard_of(self, id);
+        if (!sl_shard_is_open(shard)) continue; /* the follower asks again after a silence */
+        struct sl_job *job = sl_job_find(&shard->table, id);
+        int rc;
+        if (job) {
+            rc = sl_watch_add(self, job, watch->peer);
+            if (!rc) rc = sl_watch_tell(self, job, watch->peer);
+        } else {
+            rc = sl_query_watch(self, watch->peer, id);
+        }
+        if (rc) return rc;
+    }
+    return SL_OK;
+}

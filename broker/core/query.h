@@ -1,0 +1,49 @@
+/* A question under way: what was asked, what has been found. For the files on_query.c, answer.c and list.c. */
+#ifndef SL_CORE_QUERY_H
+#define SL_CORE_QUERY_H
+
+#include "sched_state.h"
+
+enum sl_query_purpose { SL_QUERY_FOR_ANSWER, SL_QUERY_FOR_CANCEL, SL_QUERY_FOR_WATCH };
+
+struct sl_query_item {
+    uint64_t created_ms;
+    struct sl_job_id id;
+    struct sl_blob *view; /* NULL: its record is on its way */
+};
+
+struct sl_query {
+    enum sl_query_purpose purpose;
+    struct sl_event *event; /* owns, QUERY or CANCEL_JOB */
+    size_t event_size;
+    uint64_t peer;          /* WATCH */
+    uint32_t pending;       /* reads without a reply */
+    bool resolving;         /* a prefix is looked for */
+    uint16_t shard;         /* the next one to look in */
+    struct sl_job_id match; /* of the prefix */
+    uint32_t match_count;
+    struct sl_job_id read_id; /* of the read whose reply is at hand */
+    /* list */
+    uint32_t limit;
+    bool ended_asked;
+    struct sl_query_item *items; /* owns */
+    uint32_t item_count, item_capacity;
+};
+
+struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpose, const struct sl_event *event);
+
+/* answer.c: about one job; the query stays the caller's. */
+int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
+
+/* list.c: many jobs. `listed` frees the query when the last reply came. */
+int sl_query_list(struct sl_sched *self, struct sl_query *query);
+int sl_query_listed(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
+
+/* cluster.c: stages, workers, pipelines, status: from memory, at once. */
+int sl_query_cluster(struct sl_sched *self, const struct sl_event *event);
+
+/* Answers a query with the items in buf (one msgpack array). Failure of buf: SL_E_NO_MEMORY. */
+int sl_query_reply(struct sl_sched *self, const struct sl_ev_query *query, const struct sl_shard *rests_on,
+                   const struct sl_buf *buf);
+
+#endif

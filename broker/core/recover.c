@@ -1,0 +1,244 @@
+/* A shard's jobs from what Redis holds: the live records, then the log behind the checkpoint, replayed through the same apply as
+ * live decisions. A transition numbered <= a record's `at` is in that record already (reliability, B3 rule 3). */
+#include "sched_state.h"
+
+enum { LOG_PAGE = 32 };
+
+static int next_read(struct sl_sched *self, struct sl_shard *shard, uint64_t cursor) {
+    struct sl_ledger_call call = {.shard = shard->index, .verb = SL_LEDGER_READ_LIVE, .cursor = cursor};
+    if (shard->recovery.live_done) {
+        call = (struct sl_ledger_call){
+            .shard = shard->index, .verb = SL_LEDGER_READ_LOG, .n = shard->recovery.log_from, .count = LOG_PAGE};
+    }
+    return sl_read_send(self, SL_READ_RECOVER, call, NULL);
+}
+
+void sl_recover_clear(struct sl_sched *self, struct sl_shard *shard) {
+    struct sl_recovery *recovery = &shard->recovery;
+    struct sl_link *link;
+    while ((link = sl_list_first(&recovery->entries))) {
+        struct sl_replay_entry *entry = SL_CONTAINER(link, struct sl_replay_entry, link);
+        sl_list_remove(&recovery->entries, link);
+        sl_blob_drop(&self->alloc, &entry->batch);
+        sl_pool_give(&self->pool, entry, sizeof *entry);
+    }
+    size_t cursor = 0;
+    struct sl_seen_job *seen;
+    while ((seen = sl_idmap_each(&recovery->seen, &cursor))) sl_pool_give(&self->pool, seen, sizeof *seen);
+    uint64_t seed = recovery->seen.seed;
+    sl_idmap_fini(&recovery->seen);
+    *recovery = (struct sl_recovery){.live_done = false};
+    sl_list_init(&recovery->entries);
+    sl_idmap_init(&recovery->seen, &self->alloc, seed);
+}
+
+int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard) {
+    SL_ASSERT(shard->state == SL_SHARD_RECOVERING);
+    sl_recover_clear(self, shard);
+    sl_shard_forget(self, shard);
+    shard->recovery.log_from = shard->recovery.commit_n = shard->ckpt;
+    return next_read(self, shard, 0);
+}
+
+static int note_seen(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, uint64_t at, bool damaged) {
+    struct sl_seen_job *seen = sl_idmap_find(&shard->recovery.seen, id.bytes);
+    if (!seen) {
+        int rc = sl_idmap_reserve(&shard->recovery.seen, 1);
+        if (rc) return rc;
+        seen = sl_pool_take(&self->pool, sizeof *seen);
+        if (!seen) return SL_E_NO_MEMORY;
+        seen->id = id;
+        sl_idmap_insert(&shard->recovery.seen, seen);
+    }
+    seen->at = at;
+    seen->damaged = damaged;
+    return SL_OK;
+}
+
+/* A record that cannot be read parks its job: it is named, and nothing is done with it. */
+static int park(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id) {
+    char text[128] = "a job's record cannot be read; it is parked: ";
+    sl_id_to_text(id.bytes, text + strlen(text));
+    sl_alarm(self, shard, text);
+    return note_seen(self, shard, id, UINT64_MAX, true);
+}
+
+static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_item *item) {
+    struct sl_job_id id;
+    if (item->key.size != sizeof id.bytes) return SL_OK;
+    memcpy(id.bytes, item->key.data, sizeof id.bytes);
+    if (sl_job_find(&shard->table, id)) return SL_OK; /* HSCAN may give a field twice */
+    struct sl_job *job;
+    int rc = sl_idmap_reserve(&shard->table.jobs, 1);
+    if (rc) return rc;
+    rc = sl_record_read_head(&shard->table, item->value, sl_pipeline_find, self, &job);
+    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc) return park(self, shard, id);
+    job->id = id;
+    sl_idmap_insert(&shard->table.jobs, job);
+    return SL_OK;
+}
+
+static bool is_known(const struct sl_shard *shard, struct sl_job_id id) {
+    return sl_job_find(&shard->table, id) || sl_idmap_find(&shard->recovery.seen, id.bytes);
+}
+
+/* Asks for the records of the jobs that an entry names and that are not known. */
+static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, struct sl_bytes batch) {
+    struct sl_batch_reader reader;
+    struct sl_transition transition;
+    int rc = sl_batch_open(batch, &reader);
+    if (rc) return rc;
+    while ((rc = sl_batch_next(&reader, &transition)) == 1) {
+        if (is_known(shard, transition.job)) continue;
+        struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = shard->index, .job = transition.job};
+        int failed = note_seen(self, shard, transition.job, 0, false);
+        if (!failed) failed = sl_read_send(self, SL_READ_RECOVER_JOB, call, NULL);
+        if (failed) return failed;
+        shard->recovery.loads++;
+    }
+    return rc;
+}
+
+static int take_entry(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_item *item) {
+    int rc = ask_for_jobs(self, shard, item->value);
+    if (rc) return rc;
+    struct sl_replay_entry *entry = sl_pool_take(&self->pool, sizeof *entry);
+    if (!entry) return SL_E_NO_MEMORY;
+    entry->n = item->n;
+    entry->batch = sl_blob_new(&self->alloc, item->value);
+    if (!entry->batch) {
+        sl_pool_give(&self->pool, entry, sizeof *entry);
+        return SL_E_NO_MEMORY;
+    }
+    sl_list_append(&shard->recovery.entries, &entry->link);
+    shard->recovery.log_from = item->n;
+    return SL_OK;
+}
+
+/* Whether a transition is in its job's record already, or its job is parked. */
+static bool is_contained(const struct sl_shard *shard, uint64_t n, const struct sl_transition *transition) {
+    const struct sl_job *job = sl_job_find(&shard->table, transition->job);
+    if (job) return job->at >= n;
+    const struct sl_seen_job *seen = sl_idmap_find(&shard->recovery.seen, transition->job.bytes);
+    return seen && seen->at >= n;
+}
+
+static int replay_transition(struct sl_sched *self, struct sl_shard *shard, uint64_t n,
+                             const struct sl_transition *transition) {
+    struct sl_prepared prepared;
+    int rc = sl_apply_prepare(&shard->table, transition, sl_pipeline_find, self, &prepared);
+    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc) return park(self, shard, transition->job);
+    struct sl_job *job = sl_apply(&shard->table, n, transition, &prepared);
+    sl_job_touch(self, job, n);
+    return SL_OK;
+}
+
+/* An event's transitions of one job stand in one entry, so `at` is compared with what the job had before the entry. */
+static int replay_entry(struct sl_sched *self, struct sl_shard *shard, const struct sl_replay_entry *entry) {
+    struct sl_batch_reader reader;
+    struct sl_transition transition;
+    int rc = sl_batch_open(sl_blob_bytes(entry->batch), &reader);
+    if (rc) return rc;
+    if (reader.before != shard->recovery.commit_n && reader.before > shard->ckpt) return SL_E_DAMAGED;
+    while ((rc = sl_batch_next(&reader, &transition)) == 1) {
+        const struct sl_job *job = sl_job_find(&shard->table, transition.job);
+        bool again = job && job->at == entry->n && job->first_unsettled > 0; /* the entry's second one of this job */
+        if (!again && !SL_BUG(self, 38) && is_contained(shard, entry->n, &transition)) continue;
+        int failed = replay_transition(self, shard, entry->n, &transition);
+        if (failed) return failed;
+    }
+    shard->recovery.commit_n = entry->n;
+    return rc;
+}
+
+static int note_log(struct sl_sched *self, struct sl_shard *shard, const struct sl_replay_entry *entry) {
+    struct sl_log_entry *log = sl_pool_take(&self->pool, sizeof *log);
+    if (!log) return SL_E_NO_MEMORY;
+    *log = (struct sl_log_entry){.n = entry->n, .size = entry->batch->size};
+    sl_list_append(&shard->log, &log->link);
+    shard->log_bytes += log->size;
+    return SL_OK;
+}
+
+static int replay_all(struct sl_sched *self, struct sl_shard *shard) {
+    struct sl_link *link;
+    while ((link = sl_list_first(&shard->recovery.entries))) {
+        struct sl_replay_entry *entry = SL_CONTAINER(link, struct sl_replay_entry, link);
+        int rc = replay_entry(self, shard, entry);
+        if (!rc) rc = note_log(self, shard, entry);
+        if (rc) return rc;
+        sl_list_remove(&shard->recovery.entries, link);
+        sl_blob_drop(&self->alloc, &entry->batch);
+        sl_pool_give(&self->pool, entry, sizeof *entry);
+    }
+    return SL_OK;
+}
+
+static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
+    int rc = sl_heap_reserve(&self->timers, sl_shard_running(shard));
+    if (rc) return rc;
+    shard->commit_n = shard->recovery.commit_n;
+    shard->state = SL_SHARD_OPEN;
+    self->figures.shards_open++;
+    sl_recover_clear(self, shard);
+    sl_shard_index(self, shard);
+    return SL_OK;
+}
+
+/* A recovery that cannot go on: damage quarantines, no memory begins again. */
+static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
+    if (rc == SL_E_NO_MEMORY) {
+        sl_alarm(self, shard, "no memory to recover the shard; trying again");
+        shard->unsure = true;
+        sl_shard_resume(self, shard);
+        return SL_OK;
+    }
+    sl_shard_quarantine(self, shard, "the shard's log is damaged: it is quarantined, other shards go on");
+    return SL_OK;
+}
+
+static int advance(struct sl_sched *self, struct sl_shard *shard) {
+    if (shard->recovery.loads > 0) return SL_OK;
+    int rc = replay_all(self, shard);
+    if (rc) return stop(self, shard, rc);
+    rc = shard->recovery.log_done ? open_shard(self, shard) : next_read(self, shard, 0);
+    return rc ? stop(self, shard, rc) : SL_OK;
+}
+
+int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply) {
+    int rc = SL_OK;
+    bool is_log = reply->verb == SL_LEDGER_READ_LOG;
+    if (reply->status != SL_LEDGER_OK) return stop(self, shard, SL_E_DAMAGED);
+    for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
+        rc = is_log ? take_entry(self, shard, &reply->items[i]) : take_live(self, shard, &reply->items[i]);
+    }
+    if (rc) return stop(self, shard, rc);
+    if (is_log) {
+        shard->recovery.log_done = reply->item_count < LOG_PAGE;
+        return advance(self, shard);
+    }
+    shard->recovery.live_done = reply->cursor == 0;
+    rc = next_read(self, shard, reply->cursor);
+    return rc ? stop(self, shard, rc) : SL_OK;
+}
+
+/* The record of a job that the log names: ended, or never settled. */
+int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,
+                   const struct sl_ledger_reply *reply) {
+    SL_ASSERT(shard->recovery.loads > 0);
+    shard->recovery.loads--;
+    int rc = SL_OK;
+    for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
+        if (!sl_bytes_is(reply->items[i].key, "r")) continue;
+        struct sl_ended ended;
+        uint64_t at = 0;
+        if (sl_record_read_ended(reply->items[i].value, &ended) || sl_record_head_at(ended.head, &at)) {
+            rc = park(self, shard, read->call.job);
+        } else {
+            rc = note_seen(self, shard, read->call.job, at, false);
+        }
+    }
+    return rc ? stop(self, shard, rc) : advance(self, shard);
+}

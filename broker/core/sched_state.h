@@ -1,0 +1,277 @@
+/* The inside of the core, for the files of this directory and their tests. */
+#ifndef SL_CORE_SCHED_STATE_H
+#define SL_CORE_SCHED_STATE_H
+
+#include "apply.h"
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/msgpack.h"
+#include "base/rng.h"
+#include "bug.h"
+#include "pipeline_entry.h"
+#include "record.h"
+#include "sched.h"
+#include "shard.h"
+
+/* A stage type that some worker has offered or some pipeline needs. */
+struct sl_type {
+    struct sl_link link;         /* in the list of all types, in the order of arrival */
+    struct sl_stage_type known;  /* its metadata; texts owned by `memory` */
+    bool is_known;
+    struct sl_blob *memory;
+    struct sl_list ready;        /* stages that can start, oldest first */
+    struct sl_link waiting;      /* in the list of types with something to start */
+    struct sl_list offers;       /* sessions that offer it */
+    char name[SL_NAME_MAX + 1];
+};
+
+struct sl_offer {
+    struct sl_link in_type;
+    struct sl_type *type;
+    struct sl_session *session;
+};
+
+/* One worker's session. */
+struct sl_session {
+    struct sl_link link; /* in the list of all, in the order of arrival */
+    uint64_t peer;
+    uint64_t number;
+    struct sl_incarnation instance;
+    char name[SL_NAME_MAX + 1];
+    uint32_t slots;
+    struct sl_list in_flight; /* attempts it makes */
+    struct sl_offer *offers;  /* owns */
+    uint32_t offer_count, offer_capacity;
+    uint64_t heard_at;        /* ns */
+    uint64_t welcomed_ms;     /* wall clock */
+    struct sl_digest *defined; /* owns: pipelines it has the definition of */
+    uint32_t defined_count, defined_capacity;
+};
+
+/* A read on its way; replies come in the order of the calls. */
+enum sl_read_purpose { SL_READ_POLL, SL_READ_RECOVER, SL_READ_RECOVER_JOB, SL_READ_LOOKUP, SL_READ_QUERY };
+
+struct sl_read {
+    struct sl_link link;
+    struct sl_ledger_call call;
+    enum sl_read_purpose purpose;
+    struct sl_query *query; /* QUERY */
+};
+
+/* A request that waits for a job to be read. */
+struct sl_waiter {
+    struct sl_waiter *next;
+    enum sl_event_kind kind; /* SUBMIT, CANCEL_JOB, QUERY, WATCH */
+    struct sl_event *event;  /* a copy that owns its views, in one block of event_size bytes */
+    size_t event_size;
+};
+
+struct sl_query;
+
+struct sl_lookup {
+    struct sl_job_id id; /* first */
+    struct sl_waiter *first, *last;
+};
+
+struct sl_watch {
+    struct sl_job_id id; /* first */
+    uint32_t peer_count, peer_capacity;
+    uint64_t *peers; /* owns */
+};
+
+struct sl_sched {
+    struct sl_sched_config config;
+    struct sl_alloc alloc;
+    struct sl_pool pool;
+    struct sl_rng rng;
+    uint64_t now;
+    uint64_t wall_ms;
+    uint64_t next_serial;
+    uint64_t next_session;
+    bool connected;
+    bool pressure;     /* Redis is nearly full */
+    bool draining;
+    bool drained;
+    struct sl_shard *shards; /* owns config.shard_count */
+
+    struct sl_idmap pipelines; /* struct sl_pipeline_entry by digest */
+    struct sl_list pipeline_list;
+    uint64_t queued_total;     /* jobs on pipelines' queues */
+    struct sl_list types;
+    uint32_t type_count;
+    struct sl_stage_types type_table; /* the known ones, for the model's questions */
+    uint64_t types_version;    /* changes with every change of a type's metadata */
+    struct sl_list types_waiting;
+    struct sl_policy *policies; /* owns, names too */
+    uint32_t policy_count;
+    struct sl_list sessions;
+    uint64_t slots_total, slots_used;
+
+    struct sl_heap timers;     /* struct sl_stage_run */
+    struct sl_list reads;
+    struct sl_idmap lookups;
+    struct sl_idmap watches;
+    uint64_t undurable_bytes;  /* decided and not durable */
+    uint64_t next_heartbeat_at;
+
+    /* Effects of the step at hand. */
+    struct sl_effect *effects; /* owns */
+    uint32_t effect_count, effect_capacity;
+    struct sl_buf scratch;
+    struct sl_buf output;      /* the output record that is being made */
+    void *step_blocks;         /* blocks that live until the next step */
+
+    struct sl_sched_figures figures;
+};
+
+/* effects.c: what the step at hand wants done. */
+/* Makes room for `more` further effects, so that adding them cannot fail. 0, or SL_E_NO_MEMORY. */
+int sl_effects_reserve(struct sl_sched *self, uint32_t more);
+/* A new effect, zeroed; room was reserved. */
+struct sl_effect *sl_effect_add(struct sl_sched *self, enum sl_effect_kind kind);
+/* A new message effect that rests on the shard's state as it is now. */
+struct sl_effect *sl_effect_add_tagged(struct sl_sched *self, enum sl_effect_kind kind, const struct sl_shard *shard);
+/* A block, or a copy of bytes, that lives until the next step; NULL: no memory. */
+void *sl_step_block(struct sl_sched *self, size_t size);
+struct sl_bytes sl_step_copy(struct sl_sched *self, struct sl_bytes bytes);
+/* Text for the operator, made by a printf-like format with %s only; lost when there is no memory for it. */
+void sl_alarm(struct sl_sched *self, const struct sl_shard *shard, const char *text);
+void sl_effects_clear(struct sl_sched *self);
+
+/* decide.c: facts decided, put into the open batch, applied, indexed. All transitions are of one job, at most two, one group.
+ * 0, or SL_E_NO_MEMORY with nothing changed. */
+int sl_decide(struct sl_sched *self, struct sl_job *job, const struct sl_transition *transitions, uint32_t count);
+/* SUBMITTED: as sl_decide, for a job that is not there yet. */
+int sl_decide_new(struct sl_sched *self, struct sl_shard *shard, const struct sl_transition *transition,
+                  struct sl_job **out_job);
+/* A transition of a stage or of a job, its common fields filled in. */
+struct sl_transition sl_transition_of_stage(const struct sl_sched *self, const struct sl_stage_run *stage,
+                                            enum sl_transition_kind kind);
+struct sl_transition sl_transition_of_job(const struct sl_sched *self, const struct sl_job *job,
+                                          enum sl_transition_kind kind);
+struct sl_shard *sl_shard_of(struct sl_sched *self, struct sl_job_id id);
+struct sl_pipeline_entry *sl_pipeline_find(void *self, struct sl_digest digest);
+
+/* index.c: which list a job and a stage are on, by their state. */
+void sl_stage_join(struct sl_sched *self, struct sl_stage_run *stage);
+void sl_stage_leave(struct sl_sched *self, struct sl_stage_run *stage);
+void sl_job_join(struct sl_sched *self, struct sl_job *job);
+void sl_job_leave(struct sl_sched *self, struct sl_job *job);
+void sl_job_touch(struct sl_sched *self, struct sl_job *job, uint64_t n);
+void sl_stage_assign(struct sl_sched *self, struct sl_stage_run *stage, struct sl_session *session);
+void sl_stage_set_timer(struct sl_sched *self, struct sl_stage_run *stage, uint64_t at);
+void sl_shard_forget(struct sl_sched *self, struct sl_shard *shard);
+/* Stages that are running or wait for another attempt: each may hold a timer. */
+uint32_t sl_shard_running(const struct sl_shard *shard);
+void sl_shard_index(struct sl_sched *self, struct sl_shard *shard);
+
+/* writes.c: the numbered writes of our shards. */
+int sl_on_ledger_up(struct sl_sched *self);
+void sl_on_ledger_down(struct sl_sched *self);
+void sl_shard_send(struct sl_sched *self, struct sl_shard *shard);
+int sl_shard_seal_commit(struct sl_sched *self, struct sl_shard *shard);
+int sl_shard_seal(struct sl_sched *self, struct sl_shard *shard, enum sl_ledger_verb verb, uint64_t ckpt,
+                  struct sl_blob *body);
+void sl_shard_reply(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
+void sl_shard_resume(struct sl_sched *self, struct sl_shard *shard);
+void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_state state);
+void sl_shard_quarantine(struct sl_sched *self, struct sl_shard *shard, const char *why);
+void sl_shard_lose(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
+
+/* settle.c: records behind the commits. */
+int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard);
+void sl_shard_settled(struct sl_sched *self, struct sl_shard *shard);
+
+/* owner.c: whose a shard is. */
+int sl_owner_poll(struct sl_sched *self, struct sl_shard *shard);
+int sl_owner_polled(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
+int sl_owner_acquired(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
+
+/* recover.c: a shard's jobs from records and log. */
+int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard);
+int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
+int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,
+                   const struct sl_ledger_reply *reply);
+void sl_recover_clear(struct sl_sched *self, struct sl_shard *shard);
+
+/* reads.c: questions to the ledger and who waits for their answers. */
+int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_ledger_call call, struct sl_query *query);
+int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply);
+void sl_reads_again(struct sl_sched *self);
+void sl_reads_forget(struct sl_sched *self, const struct sl_shard *shard);
+int sl_job_load(struct sl_sched *self, struct sl_job *job);
+/* Puts what Redis gave of a job into memory; parks the job when a part is missing or damaged. */
+void sl_job_fill(struct sl_sched *self, struct sl_job *job, const struct sl_ledger_reply *reply);
+int sl_lookup_wait(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, const struct sl_event *event);
+struct sl_event *sl_event_copy(struct sl_sched *self, const struct sl_event *event, size_t *out_size);
+
+/* dispatch.c: what can start, starts. */
+int sl_dispatch(struct sl_sched *self);
+void sl_pipeline_ahead(struct sl_sched *self, struct sl_pipeline_entry *pipeline);
+
+/* input.c: a stage's input from the run state. 0; SL_E_LIMIT or SL_E_BAD_INPUT with a sentence; SL_E_NO_MEMORY. */
+int sl_input_assemble(struct sl_sched *self, struct sl_job *job, uint16_t stage, struct sl_bytes *out_input,
+                      char *error, size_t error_size);
+
+/* retry.c: what follows an attempt that failed. */
+int sl_attempt_failed(struct sl_sched *self, struct sl_stage_run *stage, unsigned outcome, uint32_t duration_ms,
+                      struct sl_bytes error, struct sl_bytes detail);
+int sl_attempt_returned(struct sl_sched *self, struct sl_stage_run *stage, const char *why);
+int sl_job_end(struct sl_sched *self, struct sl_job *job, enum sl_job_state state, struct sl_bytes reason);
+
+/* sessions.c */
+struct sl_session *sl_session_of_peer(struct sl_sched *self, uint64_t peer);
+int sl_session_lost(struct sl_sched *self, struct sl_session *session, bool at_once);
+int sl_sessions_tick(struct sl_sched *self);
+struct sl_stage_run *sl_attempt_find(struct sl_sched *self, const struct sl_token *token);
+struct sl_token sl_attempt_token(const struct sl_sched *self, const struct sl_stage_run *stage);
+
+/* types.c */
+struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes name);
+int sl_type_learn(struct sl_sched *self, struct sl_type *type, const struct sl_stage_type *known);
+
+/* view.c: a job as people see it, msgpack maps (shapes.md, "A job as JSON"). Failure is kept in buf->failed. */
+void sl_view_job(struct sl_sched *self, struct sl_buf *buf, const struct sl_job *job);
+/* Appends the events of one piece of history as maps; adds their number to *count. */
+void sl_view_history(struct sl_buf *buf, const struct sl_job *job, struct sl_bytes history, uint32_t *count);
+/* The run state: state keys to values, the later stage in the DAG winning. */
+void sl_view_state(struct sl_buf *buf, const struct sl_job *job);
+
+/* watch.c */
+int sl_watch_tell(struct sl_sched *self, const struct sl_job *job, uint64_t peer);
+int sl_watch_add(struct sl_sched *self, struct sl_job *job, uint64_t peer);
+void sl_watch_end(struct sl_sched *self, struct sl_job_id id);
+int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_ledger_reply *reply);
+void sl_watch_changed(struct sl_sched *self, const struct sl_job *job);
+void sl_watch_forget_peer(struct sl_sched *self, uint64_t peer);
+uint32_t sl_watch_count(struct sl_sched *self, const struct sl_job *job);
+
+/* on_*.c: one file an event. */
+int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const struct sl_ledger_reply *found);
+int sl_on_cancel_job(struct sl_sched *self, const struct sl_event *event);
+int sl_on_query(struct sl_sched *self, const struct sl_event *event);
+/* Questions that need reads: a follower's and a canceller's job that is not in memory. */
+int sl_query_watch(struct sl_sched *self, uint64_t peer, struct sl_job_id id);
+int sl_query_cancel(struct sl_sched *self, const struct sl_event *event);
+void sl_query_set_id(struct sl_query *query, struct sl_job_id id);
+void sl_query_free(struct sl_sched *self, struct sl_query *query);
+/* The job that a READ_JOB reply holds, in no table; NULL: there is none, or it cannot be read. */
+struct sl_job *sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
+                                 const struct sl_ledger_reply *reply);
+int sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
+int sl_on_watch(struct sl_sched *self, const struct sl_event *event);
+int sl_on_hello(struct sl_sched *self, const struct sl_event *event);
+int sl_on_heartbeat(struct sl_sched *self, const struct sl_event *event);
+int sl_on_result(struct sl_sched *self, const struct sl_event *event);
+int sl_on_field(struct sl_sched *self, const struct sl_event *event);
+int sl_on_pipeline(struct sl_sched *self, const struct sl_event *event);
+void sl_pipeline_entry_free(struct sl_sched *self, struct sl_pipeline_entry *entry);
+int sl_on_policy(struct sl_sched *self, const struct sl_event *event);
+int sl_on_timeouts(struct sl_sched *self);
+
+/* Refuses a request. The sentence is copied. */
+int sl_reject(struct sl_sched *self, uint64_t peer, uint64_t re, const struct sl_shard *rests_on, enum sl_reject code,
+              const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+#endif

@@ -1,0 +1,279 @@
+/* Settling: behind the commits the owner writes the records of changed jobs, moves the checkpoint, and trims the log. A settle is
+ * sealed only when no transition is unsealed: then memory equals the log up to the newest commit (reliability, B3 rules 2 and 3). */
+#include "sched_state.h"
+
+enum { KEY_BYTES = 18 }; /* "j:" and the id */
+
+/* What one settle gathers. */
+struct gathering {
+    struct sl_buf ops; /* the operations without the array's head */
+    uint32_t op_count;
+    uint32_t record_count;
+    bool full;         /* a job did not fit as a whole: it comes again */
+};
+
+static void put_job_key(struct sl_buf *buf, struct sl_job_id id) {
+    uint8_t key[KEY_BYTES] = {'j', ':'};
+    memcpy(key + 2, id.bytes, 16);
+    sl_mp_bin(buf, sl_bytes(key, sizeof key));
+}
+
+static void begin_op(struct gathering *self, const char *verb) {
+    sl_mp_array(&self->ops, 3);
+    sl_mp_key(&self->ops, verb);
+    self->op_count++;
+}
+
+/* HSET of one field of the job's own key. */
+static void put_field(struct gathering *self, struct sl_job_id id, struct sl_bytes field, struct sl_bytes value) {
+    begin_op(self, "HSET");
+    put_job_key(&self->ops, id);
+    sl_mp_array(&self->ops, 2);
+    sl_mp_bin(&self->ops, field);
+    sl_mp_bin(&self->ops, value);
+}
+
+static bool has_room(struct gathering *self, size_t more) {
+    bool room = self->ops.size == 0 || self->ops.size + more <= SL_SETTLE_BYTES_MAX;
+    if (!room) self->full = true;
+    return room;
+}
+
+/* The parts that stand in fields of their own: first, so that the head that rests on them comes last. */
+static bool put_payload(struct gathering *self, struct sl_job *job) {
+    if (job->payload_settled || !job->payload || job->payload->size <= SL_PAYLOAD_INLINE_MAX) return true;
+    if (!has_room(self, job->payload->size)) return false;
+    put_field(self, job->id, sl_text("p"), sl_blob_bytes(job->payload));
+    job->payload_settled = true;
+    return true;
+}
+
+static bool put_outputs(struct gathering *self, struct sl_job *job) {
+    bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
+    for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) {
+        struct sl_stage_run *stage = &job->run->stages[i];
+        if (!stage->output || stage->output_settled) continue;
+        if (ended && stage->output->size <= SL_OUTPUT_INLINE_MAX) continue;
+        if (!has_room(self, stage->output->size)) return false;
+        char field[SL_OUTPUT_FIELD_SIZE];
+        size_t size = sl_output_field(field, job->run_number, i);
+        put_field(self, job->id, sl_bytes(field, size), sl_blob_bytes(stage->output));
+        stage->output_settled = true;
+    }
+    return true;
+}
+
+static void put_history(struct sl_sched *self, struct gathering *gathering, struct sl_job *job) {
+    if (job->history_size == 0) return;
+    char field[32] = "h.";
+    size_t size = 2 + sl_decimal(job->at, field + 2);
+    sl_buf_clear(&self->scratch);
+    (void)sl_buf_append(&self->scratch, job->history->data, job->history_size); /* kept in scratch.failed */
+    sl_record_seal(&self->scratch, 0);
+    gathering->ops.failed |= self->scratch.failed;
+    put_field(gathering, job->id, sl_bytes(field, size), sl_buf_bytes(&self->scratch));
+}
+
+static void put_live_head(struct sl_sched *self, struct gathering *gathering, struct sl_job *job) {
+    sl_buf_clear(&self->scratch);
+    sl_record_head(&self->scratch, job);
+    gathering->ops.failed |= self->scratch.failed;
+    begin_op(gathering, "HSET");
+    sl_mp_key(&gathering->ops, "live");
+    sl_mp_array(&gathering->ops, 2);
+    sl_mp_bin(&gathering->ops, sl_bytes(job->id.bytes, 16));
+    sl_mp_bin(&gathering->ops, sl_buf_bytes(&self->scratch));
+}
+
+static void put_ended_record(struct sl_sched *self, struct gathering *gathering, struct sl_job *job) {
+    sl_buf_clear(&self->scratch);
+    sl_record_ended(&self->scratch, job);
+    gathering->ops.failed |= self->scratch.failed;
+    put_field(gathering, job->id, sl_text("r"), sl_buf_bytes(&self->scratch));
+    char score[24];
+    size_t score_size = sl_decimal(job->at, score);
+    begin_op(gathering, "ZADD");
+    sl_mp_key(&gathering->ops, "ended");
+    sl_mp_array(&gathering->ops, 2);
+    sl_mp_bin(&gathering->ops, sl_bytes(score, score_size));
+    sl_mp_bin(&gathering->ops, sl_bytes(job->id.bytes, 16));
+    if (!job->in_live) return;
+    begin_op(gathering, "HDEL");
+    sl_mp_key(&gathering->ops, "live");
+    sl_mp_array(&gathering->ops, 1);
+    sl_mp_bin(&gathering->ops, sl_bytes(job->id.bytes, 16));
+}
+
+/* A guess of the head's size, to keep a settle near its limit. */
+static size_t record_size(const struct sl_job *job) {
+    size_t size = 256 + job->history_size + (job->facts ? job->facts->size : 0);
+    for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) {
+        const struct sl_blob *output = job->run->stages[i].output;
+        size += 64 + (output && output->size <= SL_OUTPUT_INLINE_MAX ? output->size : 0);
+    }
+    return size;
+}
+
+/* Whether the whole job went into the settle. */
+static bool gather(struct sl_sched *self, struct sl_shard *shard, struct gathering *gathering, struct sl_job *job) {
+    if (!put_payload(gathering, job) || !put_outputs(gathering, job)) return false;
+    if (!has_room(gathering, record_size(job))) return false;
+    bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
+    if (ended) {
+        put_ended_record(self, gathering, job);
+    } else {
+        put_history(self, gathering, job);
+        put_live_head(self, gathering, job);
+    }
+    shard->settling[gathering->record_count++] = job->id;
+    return true;
+}
+
+static bool may_gather(const struct gathering *self) {
+    return !self->full && self->record_count < SL_SETTLE_RECORDS_MAX && !self->ops.failed;
+}
+
+static void gather_ended(struct sl_sched *self, struct sl_shard *shard, struct gathering *gathering) {
+    struct sl_link *link = sl_list_first(&shard->ended);
+    for (; link && may_gather(gathering); link = sl_list_next(&shard->ended, link)) {
+        struct sl_job *job = SL_CONTAINER(link, struct sl_job, queue);
+        if (!job->settling) (void)gather(self, shard, gathering, job); /* a false one is noted in `full` */
+    }
+}
+
+static bool is_old(const struct sl_sched *self, const struct sl_job *job) {
+    return (uint32_t)(self->now / 1000000u) - job->dirty_since_ms >= SL_SETTLE_AFTER_MS;
+}
+
+static void gather_old(struct sl_sched *self, struct sl_shard *shard, struct gathering *gathering) {
+    struct sl_link *link = sl_list_first(&shard->dirty);
+    for (; link && may_gather(gathering); link = sl_list_next(&shard->dirty, link)) {
+        struct sl_job *job = SL_CONTAINER(link, struct sl_job, dirty);
+        if (sl_job_state_is_terminal((enum sl_job_state)job->state)) continue;
+        if (!is_old(self, job) && !self->draining) break;
+        (void)gather(self, shard, gathering, job); /* a false one is noted in `full` */
+    }
+}
+
+/* The jobs that went in whole are as their records say. */
+static void mark_settled(struct sl_sched *self, struct sl_shard *shard, const struct gathering *gathering) {
+    for (uint32_t i = 0; i < gathering->record_count; i++) {
+        struct sl_job *job = sl_job_find(&shard->table, shard->settling[i]);
+        SL_ASSERT(job && job->first_unsettled > 0);
+        job->first_unsettled = 0;
+        sl_list_remove(&shard->dirty, &job->dirty);
+        job->settling = true;
+        job->payload_settled = true;
+        bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
+        if (ended) shard->ended_settling++;
+        job->in_live = !ended;
+        sl_job_history_clear(&shard->table, job);
+    }
+    shard->settling_count = gathering->record_count;
+    self->figures.records += gathering->record_count;
+}
+
+/* The least number that no record contains, less one; never above the newest sealed commit. */
+static uint64_t checkpoint(const struct sl_shard *shard) {
+    struct sl_link *oldest = sl_list_first(&shard->dirty);
+    if (!oldest) return shard->commit_n;
+    uint64_t first = SL_CONTAINER(oldest, struct sl_job, dirty)->first_unsettled;
+    return first - 1 < shard->commit_n ? first - 1 : shard->commit_n;
+}
+
+static void trim_log(struct sl_sched *self, struct sl_shard *shard) {
+    struct sl_link *link;
+    while ((link = sl_list_first(&shard->log))) {
+        struct sl_log_entry *entry = SL_CONTAINER(link, struct sl_log_entry, link);
+        if (entry->n > shard->ckpt) return;
+        shard->log_bytes -= entry->size;
+        sl_list_remove(&shard->log, link);
+        sl_pool_give(&self->pool, entry, sizeof *entry);
+    }
+}
+
+/* The array of operations as one block; NULL: no memory. */
+static struct sl_blob *make_body(struct sl_sched *self, struct gathering *gathering) {
+    sl_buf_clear(&self->scratch);
+    sl_mp_array(&self->scratch, gathering->op_count);
+    sl_mp_raw(&self->scratch, sl_buf_bytes(&gathering->ops));
+    if (self->scratch.failed || gathering->ops.failed) return NULL;
+    return sl_blob_new(&self->alloc, sl_buf_bytes(&self->scratch));
+}
+
+static void plan_next(const struct sl_sched *self, struct sl_shard *shard) {
+    struct sl_link *oldest = sl_list_first(&shard->dirty);
+    if (!oldest) {
+        shard->settle_at = UINT64_MAX;
+        return;
+    }
+    const struct sl_job *job = SL_CONTAINER(oldest, struct sl_job, dirty);
+    uint32_t age = (uint32_t)(self->now / 1000000u) - job->dirty_since_ms;
+    uint64_t rest_ms = age < SL_SETTLE_AFTER_MS ? SL_SETTLE_AFTER_MS - age : 0;
+    shard->settle_at = self->now + rest_ms * 1000000u;
+}
+
+/* Nothing was sealed: what the gathering noted as written is not. Writing a part twice is harmless. */
+static void ungather(struct sl_shard *shard) {
+    for (struct sl_link *link = sl_list_first(&shard->dirty); link; link = sl_list_next(&shard->dirty, link)) {
+        struct sl_job *job = SL_CONTAINER(link, struct sl_job, dirty);
+        if (job->payload) job->payload_settled = false;
+        for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) {
+            if (job->run->stages[i].output) job->run->stages[i].output_settled = false;
+        }
+    }
+}
+
+/* Seals a settle if one is due and allowed now. On no memory nothing has changed. */
+int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard) {
+    if (shard->batch_count > 0 || shard->settles_under_way > 0 || shard->dirty.count == 0) return SL_OK;
+    size_t ended = shard->ended.count - shard->ended_settling;
+    bool paused = shard->commits_under_way == 0 && ended > 0;
+    bool due = shard->settle_at <= self->now || shard->log_bytes > SL_LOG_BYTES_MAX / self->config.shard_count;
+    if (!due && !paused && ended < SL_SETTLE_RECORDS_MAX && !self->draining) return SL_OK;
+    struct gathering gathering = {.op_count = 0};
+    sl_buf_init(&gathering.ops, &self->alloc);
+    gather_ended(self, shard, &gathering);
+    gather_old(self, shard, &gathering);
+    if (gathering.op_count == 0) {
+        plan_next(self, shard);
+        sl_buf_fini(&gathering.ops);
+        return SL_OK;
+    }
+    struct sl_blob *body = make_body(self, &gathering);
+    sl_buf_fini(&gathering.ops);
+    if (!body) {
+        ungather(shard);
+        return SL_E_NO_MEMORY;
+    }
+    mark_settled(self, shard, &gathering);
+    uint64_t ckpt = checkpoint(shard);
+    SL_ASSERT(ckpt >= shard->ckpt);
+    int rc = sl_shard_seal(self, shard, SL_LEDGER_SETTLE, ckpt, body);
+    SL_ASSERT(rc == SL_OK); /* the pool's room was reserved at the start of the step */
+    shard->ckpt = ckpt;
+    shard->settles_under_way++;
+    self->figures.settles++;
+    trim_log(self, shard);
+    plan_next(self, shard);
+    return SL_OK;
+}
+
+/* The records of a settle are durable: jobs that ended leave memory, jobs that wait in a queue give back their parts. */
+void sl_shard_settled(struct sl_sched *self, struct sl_shard *shard) {
+    for (uint32_t i = 0; i < shard->settling_count; i++) {
+        struct sl_job *job = sl_job_find(&shard->table, shard->settling[i]);
+        SL_ASSERT(job && job->settling);
+        job->settling = false;
+        if (job->first_unsettled > 0) continue; /* changed meanwhile: a later settle has it */
+        if (sl_job_state_is_terminal((enum sl_job_state)job->state)) {
+            SL_ASSERT(shard->ended_settling > 0);
+            shard->ended_settling--;
+            sl_job_leave(self, job);
+            sl_job_remove(&shard->table, job);
+        } else if (job->state == SL_JOB_QUEUED && !job->ahead && !job->loading) {
+            sl_job_cool(&shard->table, job);
+        }
+    }
+    shard->settling_count = 0;
+}
