@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# From a fresh clone to a result: installs, builds, starts a cluster of its own, sends documents through the pipeline
+# auto, and stops everything again. See --help.
+# shellcheck disable=SC2317 # most functions are called by name, by step
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Examples:
+  ./deploy/quickstart.sh                  the copyright file of every installed package
+  ./deploy/quickstart.sh ~/notes          the files of a folder, and of the folders in it
+  ./deploy/quickstart.sh --serve          the same, and the cluster stays up until Ctrl-C
+
+Installs what is missing (apt-get), builds into build/, and keeps what it found in build/quickstart/: a second run knows
+every document and does only those that changed. Remove that folder to begin anew.
+TEXT
+}
+
+caller_folder=$PWD
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/steps.sh
+. deploy/steps.sh
+
+documents_folder=
+serve=0
+for argument in "$@"; do
+  case $argument in
+    --serve) serve=1 ;;
+    -h | --help) usage; exit 0 ;;
+    -*) echo "unknown option $argument; ./deploy/quickstart.sh --help shows all" >&2; exit 2 ;;
+    *) documents_folder=$argument ;;
+  esac
+done
+if [ -n "$documents_folder" ]; then
+  documents_folder=$(cd "$caller_folder" && cd "$documents_folder" && pwd) || exit 2
+fi
+
+data=build/quickstart
+temporary=$(mktemp -d /tmp/sluice-quickstart.XXXXXX)
+cluster=
+stop_cluster() {
+  [ -n "$cluster" ] || return 0
+  kill -TERM "$cluster" 2>/dev/null || true
+  wait "$cluster" || true
+  cluster=
+}
+trap 'stop_cluster; rm -rf "$temporary"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Fills `documents`; the names are in the order of the shell.
+find_documents() {
+  if [ -n "$documents_folder" ]; then
+    mapfile -d '' documents < <(find -L "$documents_folder" -mindepth 1 -name '.*' -prune -o -type f -print0 | LC_ALL=C sort -z)
+  else
+    documents=(/usr/share/doc/*/copyright)
+  fi
+  step_word="${#documents[@]} files"
+  [ "${#documents[@]}" -gt 0 ] && [ -e "${documents[0]}" ] && return 0
+  echo "there is no document in ${documents_folder:-/usr/share/doc}; name a folder that has files"
+  return 1
+}
+
+# Starts `sluice dev` and waits until it says on a pipe that it serves.
+start_cluster() {
+  mkdir -p "$data"
+  mkfifo "$temporary/ready"
+  build/bin/sluice dev deploy/pipelines --data "$data" --listen ipc --workers 2 --policies deploy/policies.yaml \
+    --ready-fd 3 3>"$temporary/ready" >"$data/cluster.log" 2>&1 &
+  cluster=$!
+  if read -r -t 60 SLUICE_BROKER <"$temporary/ready"; then
+    export SLUICE_BROKER
+    step_word="2 workers, data in $data"
+    return 0
+  fi
+  cat "$data/cluster.log"
+  echo "the cluster did not start; what it said stands above and in $data/cluster.log"
+  return 1
+}
+
+# Submits every document as a job of its own and shows the progress; it closes with how many were new and how many known.
+# xargs starts the command more than once only when the names are too many for one.
+submit_documents() {
+  printf '%s\0' "${documents[@]}" | xargs -0 -s 1000000 build/bin/sluice submit auto --watch --each
+}
+
+# question SQL: asks the index, one answer a line.
+question() {
+  sqlite3 -readonly -separator ' ' "$data/index.sqlite" "$1"
+}
+
+print_result() {
+  printf '%-9s %s documents, %s chunks\n' index "$(question 'SELECT count(*) FROM document')" \
+    "$(question 'SELECT count(*) FROM chunk')"
+  printf '%-9s %s\n' entities "$(question "SELECT group_concat(type || ' ' || many, ', ') FROM
+    (SELECT type, count(*) AS many FROM entity GROUP BY type ORDER BY type)")"
+  printf '%-9s %s nodes, %s edges\n' graph "$(question 'SELECT count(*) FROM node')" "$(question 'SELECT count(*) FROM edge')"
+  printf '%-9s %s s\n' time "$(seconds_since "$began")"
+}
+
+# The commands are shown so that they work where the person stands.
+print_next() {
+  local here=
+  [ "$caller_folder" = "$PWD" ] || here=$PWD/
+  printf '%-9s %s\n' next "${here}build/bin/sluice search permission notice --data $here$data"
+  printf '%-9s %s\n' '' "${here}build/bin/sluice search --like 'without any warranty' --limit 3 --data $here$data"
+  printf '%-9s %s\n' '' "${here}build/bin/sluice pipelines graph ${here}deploy/pipelines/auto.yaml"
+}
+
+began=$EPOCHREALTIME
+step "$temporary/step.log" "check the system" check_system
+step "$temporary/step.log" "install what is missing" install_missing "${build_packages[@]}" "${quickstart_packages[@]}"
+step "$temporary/step.log" "build into build/" build_preset default
+step "$temporary/step.log" "find documents" find_documents
+step "$temporary/step.log" "start a cluster" start_cluster
+
+outcome=0
+echo
+submit_documents || outcome=$?
+echo
+print_result
+print_next
+if [ "$serve" -eq 1 ]; then
+  printf '%-9s the cluster is up at %s; Ctrl-C stops it\n' serve "$SLUICE_BROKER"
+  wait "$cluster"
+else
+  step "$temporary/step.log" "stop everything" stop_cluster
+fi
+exit "$outcome"
