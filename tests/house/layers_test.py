@@ -14,7 +14,9 @@ SEES = {
     "broker/core": {BASE, MODEL}, "worker/core": {BASE, MODEL},
     "broker/shell": COMMON | {"broker/core"}, "broker/http": COMMON | {"broker/core"},
     "broker/cli": COMMON | {"broker/core"},
-    "worker/shell": COMMON | {"worker/core", STAGE_HEADER}, "worker/stagehost": COMMON | {STAGE_HEADER},
+    # The worker's shell and its hosts share the form of what goes between them.
+    "worker/shell": COMMON | {"worker/core", "worker/stagehost", STAGE_HEADER},
+    "worker/stagehost": COMMON | {STAGE_HEADER},
     STAGE_HEADER: set(), "plugins/sdk": {STAGE_HEADER},
 }
 PLUGIN = {STAGE_HEADER, "plugins/sdk"}
