@@ -99,6 +99,7 @@ static int read_with_unit(const char *text, const struct unit *units, size_t uni
     if (!is_digit((uint8_t)text[0])) return SL_E_BAD_INPUT;
     char *end;
     double number = strtod(text, &end);
+    if (end != text + strspn(text, "0123456789.")) return SL_E_BAD_INPUT; /* strtod knows more forms than people mean */
     for (size_t i = 0; i < unit_count; i++) {
         if (strcmp(end, units[i].name) != 0) continue;
         double value = number * units[i].factor;

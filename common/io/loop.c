@@ -67,7 +67,7 @@ static int watch(struct sl_loop *self, int operation, struct source *source, uns
 static void end_source(struct sl_loop *self, struct source *source) {
     (void)watch(self, EPOLL_CTL_DEL, source, 0); /* gone already if the owner closed it: then there is nothing to do */
     source->is_removed = true;
-    sl_list_insert(&self->removed, &self->removed.head, &source->member);
+    sl_list_prepend(&self->removed, &source->member);
 }
 
 /* A watched copy of source. 0, SL_E_NO_MEMORY, or SL_E_IO. */
@@ -197,7 +197,7 @@ static int add_link(struct sl_loop *self, struct sl_link_socket *link, sl_loop_l
     struct source source = {.fd = link->fd, .link = link, .on_link = on_ready, .context = context};
     struct source *added;
     int rc = new_source(self, source, SL_LOOP_READ, &added);
-    if (rc == SL_OK) sl_list_insert(&self->links, self->links.head.prev, &added->member);
+    if (rc == SL_OK) sl_list_append(&self->links, &added->member);
     return rc;
 }
 

@@ -86,7 +86,7 @@ static struct peer *add_peer(struct sl_router *self, const uint8_t routing_id[16
     peer->handle = self->next_serial++ << PLACE_BITS | place;
     self->places[place] = peer;
     sl_idmap_insert(&self->peers, peer);
-    sl_list_insert(&self->recent, &self->recent.head, &peer->recent);
+    sl_list_prepend(&self->recent, &peer->recent);
     self->stats.peer_count++;
     return peer;
 }
@@ -100,7 +100,7 @@ static struct peer *peer_of(struct sl_router *self, const uint8_t *id, size_t id
     if (!peer) return add_peer(self, routing_id);
     if (self->recent.head.next != &peer->recent) {
         sl_list_remove(&self->recent, &peer->recent);
-        sl_list_insert(&self->recent, &self->recent.head, &peer->recent);
+        sl_list_prepend(&self->recent, &peer->recent);
     }
     return peer;
 }
