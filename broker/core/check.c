@@ -153,8 +153,15 @@ int sl_sched_check(const struct sl_sched *self, char *out_why, size_t size) {
 }
 
 static int put_state(struct sl_buf *buf, const struct sl_job *job) {
+    struct sl_buf state;
+    sl_buf_init(&state, buf->alloc);
+    sl_record_state(&state, job);
+    sl_mp_array(buf, 3);
     sl_mp_bin(buf, sl_bytes(job->id.bytes, sizeof job->id.bytes));
-    sl_record_state(buf, job);
+    sl_mp_bool(buf, sl_job_state_is_terminal((enum sl_job_state)job->state));
+    sl_mp_bin(buf, sl_buf_bytes(&state));
+    buf->failed |= state.failed;
+    sl_buf_fini(&state);
     return buf->failed ? SL_E_NO_MEMORY : SL_OK;
 }
 

@@ -22,9 +22,9 @@ static void init_lists(struct sl_sched *self) {
     sl_list_init(&self->sessions);
     sl_list_init(&self->reads);
     sl_heap_init(&self->timers, &self->alloc);
-    sl_idmap_init(&self->pipelines, &self->alloc, sl_rng_next(&self->rng));
-    sl_idmap_init(&self->lookups, &self->alloc, sl_rng_next(&self->rng));
-    sl_idmap_init(&self->watches, &self->alloc, sl_rng_next(&self->rng));
+    sl_idmap_init(&self->pipelines, &self->alloc, self->config.hash_seed);
+    sl_idmap_init(&self->lookups, &self->alloc, self->config.hash_seed);
+    sl_idmap_init(&self->watches, &self->alloc, self->config.hash_seed);
     sl_buf_init(&self->scratch, &self->alloc);
     sl_buf_init(&self->output, &self->alloc);
 }
@@ -48,7 +48,7 @@ int sl_sched_new(const struct sl_alloc *alloc, const struct sl_sched_config *con
         return SL_E_NO_MEMORY;
     }
     for (uint16_t i = 0; i < config->shard_count; i++) {
-        sl_shard_init(&self->shards[i], i, &self->pool, &self->alloc, sl_rng_next(&self->rng));
+        sl_shard_init(&self->shards[i], i, &self->pool, &self->alloc, config->hash_seed);
     }
     *out_self = self;
     return SL_OK;

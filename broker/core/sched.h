@@ -65,8 +65,9 @@ struct sl_sched_figures {
 };
 void sl_sched_figures(const struct sl_sched *self, struct sl_sched_figures *out);
 
-/* Appends the canonical bytes of all jobs of a shard that is open: each job's record, outputs included, by id. Two cores that hold the
- * same jobs give the same bytes. For tests. */
+/* Appends all jobs of a shard that is open, by id, each as one msgpack array [id, whether it has ended, state]: the state is what decides
+ * its future, without payload and outputs. Two cores that hold the same jobs give the same bytes. 0; SL_E_AGAIN when the shard is not
+ * open; SL_E_NO_MEMORY. For tests. */
 int sl_sched_dump(const struct sl_sched *self, uint16_t shard, struct sl_buf *buf);
 
 /* The id of a job: BLAKE2b-128 of the cluster's salt, the tenant, the kind ("key", "doc" or "once") and the key, as UUIDv8. For
