@@ -131,6 +131,7 @@ static const struct {
     [SL_AGENT_HOST_RECLAIMED] = {sl_agent_on_host_reclaimed, false},
     [SL_AGENT_HOST_BROKEN] = {sl_agent_on_host_broken, false},
     [SL_AGENT_HOST_DIED] = {sl_agent_on_host_died, false},
+    [SL_AGENT_INLINE_FIELD] = {sl_agent_on_inline_field, false},
     [SL_AGENT_INLINE_DONE] = {sl_agent_on_inline_done, false},
     [SL_AGENT_TICK] = {on_nothing, false},
     [SL_AGENT_DRAIN] = {sl_agent_on_drain, false},

@@ -45,7 +45,8 @@ enum sl_agent_event_kind {
     SL_AGENT_HOST_RECLAIMED, /* host, nonce: the host will not begin this task */
     SL_AGENT_HOST_BROKEN,  /* host, text: its channel ended or carried nonsense */
     SL_AGENT_HOST_DIED,    /* host, died */
-    SL_AGENT_INLINE_DONE,  /* token, result */
+    SL_AGENT_INLINE_FIELD, /* nonce, field: of the attempt that runs inline */
+    SL_AGENT_INLINE_DONE,  /* done.token, result */
     SL_AGENT_TICK,         /* time passes */
     SL_AGENT_DRAIN,        /* take nothing more, end what runs, leave */
     SL_AGENT_STOP,         /* leave at once */

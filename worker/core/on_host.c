@@ -227,11 +227,9 @@ int sl_agent_on_host_progress(struct sl_agent *self, const struct sl_agent_event
     return SL_OK;
 }
 
-int sl_agent_on_host_field(struct sl_agent *self, const struct sl_agent_event *event) {
-    struct host *host = named(self, event);
-    struct attempt *head = host_head(host);
-    if (host->state == HOST_DOWN || !head || head->task.token.nonce != event->nonce) return SL_OK;
-    if (head->field_count >= SL_FIELDS_MAX) return SL_E_LIMIT;
+static int set_field(struct sl_agent *self, struct attempt *attempt, const struct sl_agent_event *event) {
+    if (!attempt || attempt->task.token.nonce != event->nonce) return SL_OK;
+    if (attempt->field_count >= SL_FIELDS_MAX) return SL_E_LIMIT;
     size_t size = sizeof(struct field) + event->field.name.size + event->field.value.size;
     struct field *field = sl_pool_take(&self->pool, size);
     if (!field) return SL_E_NO_MEMORY;
@@ -240,12 +238,20 @@ int sl_agent_on_host_field(struct sl_agent *self, const struct sl_agent_event *e
     field->name = sl_bytes(field->data, event->field.name.size);
     field->value = sl_bytes(field->data + event->field.name.size, event->field.value.size);
     field->size = size;
-    field->attempt = head;
+    field->attempt = attempt;
     field->message_id = self->next_field_id++;
-    head->field_count++;
+    attempt->field_count++;
     sl_list_append(&self->fields, &field->link);
     sl_agent_emit_field(self, field);
     return SL_OK;
+}
+
+int sl_agent_on_host_field(struct sl_agent *self, const struct sl_agent_event *event) {
+    return set_field(self, host_head(named(self, event)), event);
+}
+
+int sl_agent_on_inline_field(struct sl_agent *self, const struct sl_agent_event *event) {
+    return set_field(self, attempt_of(sl_list_first(&self->inlined)), event);
 }
 
 int sl_agent_on_host_reclaimed(struct sl_agent *self, const struct sl_agent_event *event) {

@@ -95,6 +95,7 @@ int sl_agent_on_host_field(struct sl_agent *self, const struct sl_agent_event *e
 int sl_agent_on_host_reclaimed(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_host_broken(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_host_died(struct sl_agent *self, const struct sl_agent_event *event);
+int sl_agent_on_inline_field(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_inline_done(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_drain(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_stop(struct sl_agent *self, const struct sl_agent_event *event);

@@ -1,0 +1,70 @@
+/* Which plugins this worker has: every *.so of the plugin path, each looked at in a process of its own, and what they offer. */
+#ifndef SL_SHELL_PLUGINS_H
+#define SL_SHELL_PLUGINS_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sl_plugin_state {
+    SL_PLUGIN_LOADED,
+    SL_PLUGIN_FAILED,  /* reason says why */
+    SL_PLUGIN_SHADOWED /* every type of it is offered by an earlier one already */
+};
+
+struct sl_plugin_type {
+    struct sl_bytes name; /* these borrow from the plugin's metadata */
+    struct sl_bytes description;
+    struct sl_bytes version;
+    struct sl_bytes config_schema;
+    struct sl_bytes state_keys;   /* members of a str list */
+    uint32_t state_key_count;
+    struct sl_bytes dependencies;
+    uint32_t dependency_count;
+    bool idempotent;
+    bool inline_allowed;
+    bool is_first; /* no plugin before offers it: this one runs it */
+};
+
+struct sl_plugin {
+    char *path; /* owns */
+    enum sl_plugin_state state;
+    char *reason; /* owns; NULL unless failed */
+    struct sl_buf metadata;       /* what its probe wrote */
+    struct sl_plugin_type *types; /* owns */
+    uint32_t type_count;
+};
+
+struct sl_plugins {
+    struct sl_plugin *items; /* owns; in the order of the plugin path, then of the names */
+    uint32_t count;
+    char **directories; /* owns; of the plugin path */
+    uint32_t directory_count;
+};
+
+/* Lists the plugins: first `files`, then the *.so of each directory of the colon list `path` (one that does not exist is passed over).
+ * 0, or SL_E_NO_MEMORY. */
+int sl_plugins_find(const char *const *files, uint32_t file_count, const char *path, struct sl_plugins *out_plugins);
+
+/* Looks at each: starts `program` (sluice-stagehost) --probe FILE with that environment, several at a time, and reads what it says.
+ * A plugin that ends or hangs (10 s) its probe is failed, with a sentence. 0, or SL_E_NO_MEMORY. */
+int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *environment);
+
+/* From what a probe wrote, to types: SL_E_BAD_INPUT when it is nothing that a probe writes. */
+int sl_plugin_read(struct sl_plugin *self);
+
+/* Decides who runs what: the first provider of a type. After the probes. */
+void sl_plugins_rank(struct sl_plugins *self);
+
+/* Fails a plugin with a sentence (copied). */
+void sl_plugin_fail(struct sl_plugin *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The list as one msgpack map, and as lines for people. Failure is kept in out->failed. */
+void sl_plugins_to_msgpack(const struct sl_plugins *self, struct sl_buf *out);
+void sl_plugins_to_text(const struct sl_plugins *self, struct sl_buf *out);
+
+void sl_plugins_fini(struct sl_plugins *self);
+
+#endif
