@@ -26,8 +26,8 @@ struct redis_server {
     pid_t pid; /* 0: not running */
     int pidfd;
     char program[PATH_SIZE * 2];
-    char folder[PATH_SIZE];
-    char socket[PATH_SIZE + 16];
+    char folder[PATH_SIZE - 32];
+    char socket[sizeof ((struct sockaddr_un *)0)->sun_path];
     char log[PATH_SIZE + 16];
     const char *overrides[ARGUMENTS_MAX]; /* owns the texts */
 };
@@ -66,7 +66,7 @@ static void run_server(const struct redis_server *self, pid_t parent) {
 /* One try of connect and PING. */
 static bool answers(const struct redis_server *self) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
-    (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", self->socket); /* a cut name does not connect */
+    memcpy(name.sun_path, self->socket, sizeof name.sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char reply[8] = "";
     bool good = fd >= 0 && connect(fd, (const struct sockaddr *)&name, sizeof name) == 0 &&
