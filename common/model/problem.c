@@ -80,7 +80,7 @@ void sl_problems_add(struct sl_problems *self, enum sl_severity severity, struct
 
 const char *sl_hint_suggest(struct sl_bytes word, const char *const *candidates, size_t candidate_count,
                             char out[SL_HINT_SIZE]) {
-    const char *meant = sl_text_suggest(word, candidates, candidate_count);
+    const char *meant = word.size > 1 ? sl_text_suggest(word, candidates, candidate_count) : NULL;
     if (!meant) return NULL;
     (void)snprintf(out, SL_HINT_SIZE, "did you mean \"%s\"?", meant); /* candidates are names */
     return out;

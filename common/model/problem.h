@@ -38,7 +38,8 @@ void sl_problems_add(struct sl_problems *self, enum sl_severity severity, struct
 void sl_problems_add_list(struct sl_problems *self, enum sl_severity severity, struct sl_mark mark, const char *hint,
                           const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
 
-/* Writes `did you mean "chunk"?` to out and returns it, or returns NULL when no candidate is near. */
+/* Writes `did you mean "chunk"?` to out and returns it, or returns NULL when no candidate is near (to one letter,
+ * everything would be). */
 enum { SL_HINT_SIZE = 96 };
 const char *sl_hint_suggest(struct sl_bytes word, const char *const *candidates, size_t candidate_count,
                             char out[SL_HINT_SIZE]);
