@@ -178,12 +178,14 @@ static int replay_all(struct sl_sched *self, struct sl_shard *shard) {
 
 static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     int rc = sl_heap_reserve(&self->timers, sl_shard_running(shard));
+    if (!rc) rc = sl_effects_reserve(self, 1);
     if (rc) return rc;
     shard->commit_n = shard->recovery.commit_n;
     shard->state = SL_SHARD_OPEN;
     self->figures.shards_open++;
     sl_recover_clear(self, shard);
     sl_shard_index(self, shard);
+    sl_shard_release(self, shard); /* what is there is durable: answers about it need not wait */
     return SL_OK;
 }
 

@@ -175,6 +175,8 @@ int sl_shard_seal(struct sl_sched *self, struct sl_shard *shard, enum sl_ledger_
                   struct sl_blob *body);
 void sl_shard_reply(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
 void sl_shard_resume(struct sl_sched *self, struct sl_shard *shard);
+/* Says that messages which rest on durable writes may leave; room for one effect was reserved. */
+void sl_shard_release(struct sl_sched *self, const struct sl_shard *shard);
 void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_state state);
 void sl_shard_quarantine(struct sl_sched *self, struct sl_shard *shard, const char *why);
 void sl_shard_lose(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);

@@ -89,7 +89,7 @@ int sl_shard_seal_commit(struct sl_sched *self, struct sl_shard *shard) {
     return SL_OK;
 }
 
-static void release(struct sl_sched *self, const struct sl_shard *shard) {
+void sl_shard_release(struct sl_sched *self, const struct sl_shard *shard) {
     struct sl_effect *effect = sl_effect_add(self, SL_DO_RELEASE);
     effect->shard = shard->index;
     effect->n = shard->n_durable;
@@ -168,7 +168,7 @@ static void write_reply(struct sl_sched *self, struct sl_shard *shard, const str
     switch (reply->status) {
     case SL_LEDGER_OK:
         write_is_durable(self, shard);
-        release(self, shard);
+        sl_shard_release(self, shard);
         return;
     case SL_LEDGER_FENCED: {
         struct sl_ledger_reply lost = *reply;
@@ -227,7 +227,7 @@ static void resume_own(struct sl_sched *self, struct sl_shard *shard, const stru
     while (shard->n_durable < reply->n) write_is_durable(self, shard);
     shard->unsure = false;
     self->figures.resent += shard->writes.count;
-    if (shard->n_durable > durable_before && sl_effects_reserve(self, 1) == SL_OK) release(self, shard);
+    if (shard->n_durable > durable_before && sl_effects_reserve(self, 1) == SL_OK) sl_shard_release(self, shard);
     if (shard->state == SL_SHARD_RECOVERING) {
         (void)sl_recover_begin(self, shard); /* reads of the old connection are gone; on no memory the next UP tries again */
         return;

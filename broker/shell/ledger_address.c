@@ -70,6 +70,7 @@ static int parse_host(const char *text, struct sl_ledger_address *out_address, c
 
 int sl_ledger_address_parse(const char *text, struct sl_ledger_address *out_address, char *out_why, size_t why_size) {
     if (strncmp(text, "unix:", 5) == 0) return parse_path(text + 5, out_address, out_why, why_size);
+    if (strncmp(text, "redis://", 8) == 0) return parse_host(text + 8, out_address, out_why, why_size);
     if (strncmp(text, "tcp://", 6) == 0) return parse_host(text + 6, out_address, out_why, why_size);
     if (strchr(text, '/')) return parse_path(text, out_address, out_why, why_size);
     return parse_host(text, out_address, out_why, why_size);

@@ -1,0 +1,208 @@
+/* The loop around the core: what comes in becomes events, what the core wants is carried out, once a turn all of it leaves. */
+#include "broker.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "catalog.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "options.h"
+
+#include <signal.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MEMORY_POLL_MS = 1000, MEMORY_PRESSURE_PERCENT = 80 };
+
+void sl_broker_step(struct sl_broker *self, struct sl_event *event) {
+    struct sl_effects effects;
+    event->now = sl_clock_now_ns();
+    event->wall_ms = sl_clock_wall_ms();
+    int rc = sl_sched_step(self->sched, event, &effects);
+    if (rc) {
+        sl_log(SL_LOG_ERROR, "an event was not taken: %s; whoever sent it will send it again", sl_err_text(rc));
+        return;
+    }
+    sl_effects_carry_out(self, &effects);
+}
+
+static void step_kind(struct sl_broker *self, enum sl_event_kind kind) {
+    struct sl_event event = {.kind = kind};
+    sl_broker_step(self, &event);
+}
+
+/* The ledger. */
+
+static void on_reply(void *context, const struct sl_ledger_reply *reply) {
+    struct sl_event event = {.kind = SL_EV_LEDGER_REPLY, .reply = reply};
+    sl_broker_step(context, &event);
+}
+
+static void on_up(void *context) {
+    struct sl_broker *self = context;
+    self->ledger_up = true;
+    sl_log(SL_LOG_INFO, "connected to Redis");
+    if (self->serving) {
+        step_kind(self, SL_EV_LEDGER_UP);
+    } else {
+        sl_catalog_read(self->catalog);
+    }
+}
+
+static void on_down(void *context, const char *why) {
+    struct sl_broker *self = context;
+    self->ledger_up = false;
+    sl_log(SL_LOG_WARNING, "lost the connection to Redis: %s; holding, and trying again", why);
+    if (self->serving) step_kind(self, SL_EV_LEDGER_DOWN);
+}
+
+static void on_ledger_fd(void *context, int fd, unsigned events) {
+    struct sl_broker *self = context;
+    bool closed = events & SL_LOOP_CLOSED;
+    sl_ledger_redis_ready(self->ledger, fd, closed || events & SL_LOOP_READ, closed || events & SL_LOOP_WRITE);
+}
+
+static void watch(void *context, int fd, bool readable, bool writable) {
+    struct sl_broker *self = context;
+    unsigned events = (readable ? SL_LOOP_READ : 0u) | (writable ? SL_LOOP_WRITE : 0u);
+    sl_loop_remove_fd(self->loop, fd);
+    if (sl_loop_add_fd(self->loop, fd, events, on_ledger_fd, self)) {
+        sl_log(SL_LOG_ERROR, "cannot watch the connection to Redis");
+    }
+}
+
+static void unwatch(void *context, int fd) {
+    struct sl_broker *self = context;
+    sl_loop_remove_fd(self->loop, fd);
+}
+
+/* Redis' memory decides whether new jobs are taken. */
+static void on_memory(void *context, const struct redisReply *reply) {
+    struct sl_broker *self = context;
+    if (!reply || reply->type != REDIS_REPLY_STRING) return;
+    const char *used = strstr(reply->str, "used_memory:"), *max = strstr(reply->str, "maxmemory:");
+    if (!used || !max) return;
+    unsigned long long used_bytes = strtoull(used + strlen("used_memory:"), NULL, 10);
+    unsigned long long max_bytes = strtoull(max + strlen("maxmemory:"), NULL, 10);
+    struct sl_event event = {.kind = SL_EV_PRESSURE};
+    event.on = max_bytes > 0 && used_bytes / MEMORY_PRESSURE_PERCENT >= max_bytes / 100;
+    sl_broker_step(self, &event);
+}
+
+/* Only while something happens: an idle broker asks Redis nothing. */
+static void ask_memory(struct sl_broker *self, uint64_t now) {
+    static const char *const argv[] = {"INFO", "memory"};
+    static const size_t argvlen[] = {4, 6};
+    struct sl_sched_figures figures;
+    if (!self->serving || !self->ledger_up || now - self->memory_asked_at < MEMORY_POLL_MS * 1000000ull) return;
+    sl_sched_figures(self->sched, &figures);
+    if (figures.transitions == self->transitions_asked) return;
+    self->transitions_asked = figures.transitions;
+    self->memory_asked_at = now;
+    (void)sl_ledger_redis_command(self->ledger, 2, argv, argvlen, on_memory, self); /* asked again in a second */
+}
+
+/* Starting. */
+
+static void announce(struct sl_broker *self) {
+    struct sl_sched_figures figures;
+    if (self->announced || !self->serving || sl_catalog_pending(self->catalog) > 0) return;
+    sl_sched_figures(self->sched, &figures);
+    if (figures.shards_open < self->cluster.shards) return;
+    char incarnation[SL_ID_TEXT_SIZE];
+    sl_id_to_text(self->incarnation.bytes, incarnation);
+    self->announced = true;
+    sl_log(SL_LOG_INFO, "serving clients at %s and workers at %s with %u shards", sl_router_endpoint(self->front),
+           sl_router_endpoint(self->back), self->cluster.shards);
+    if (self->options->ready_fd < 0) return;
+    (void)dprintf(self->options->ready_fd, "ready %s %s %s\n", sl_router_endpoint(self->front),
+                  sl_router_endpoint(self->back), incarnation);
+    (void)close(self->options->ready_fd);
+}
+
+static void apply_pipelines(struct sl_broker *self) {
+    for (uint32_t i = 0; i < self->options->pipeline_count; i++) {
+        sl_catalog_apply_path(self->catalog, self->options->pipelines[i]);
+    }
+}
+
+void sl_broker_catalog_read(struct sl_broker *self) {
+    if (self->serving || !self->ledger_up) return;
+    self->serving = true;
+    step_kind(self, SL_EV_LEDGER_UP);
+    apply_pipelines(self);
+}
+
+void sl_broker_applied(struct sl_broker *self) {
+    announce(self);
+}
+
+/* A turn's end. */
+
+static void tell_gone(struct sl_broker *self) {
+    for (uint32_t i = 0; i < self->gone_count; i++) {
+        struct sl_event event = {.peer = self->gone[i]};
+        event.kind = self->gone[i] & SL_PEER_OF_WORKER ? SL_EV_WORKER_GONE : SL_EV_CLIENT_GONE;
+        sl_broker_step(self, &event);
+    }
+    self->gone_count = 0;
+}
+
+static void bound_intake(struct sl_broker *self) {
+    struct sl_sched_figures figures;
+    sl_sched_figures(self->sched, &figures);
+    bool listen = figures.undurable_bytes + sl_outbox_bytes(self->outbox) < SL_UNDURABLE_BYTES_STOP;
+    if (listen == self->listening) return;
+    self->listening = listen;
+    sl_loop_listen_router(self->loop, self->front, listen);
+}
+
+static uint64_t before_wait(void *context) {
+    struct sl_broker *self = context;
+    uint64_t now = sl_clock_now_ns();
+    if (sl_ledger_redis_deadline_ns(self->ledger) <= now) sl_ledger_redis_tick(self->ledger, now);
+    tell_gone(self);
+    step_kind(self, SL_EV_FLUSH);
+    sl_effects_flush(self);
+    ask_memory(self, now);
+    sl_ledger_redis_flush(self->ledger);
+    bound_intake(self);
+    if (!self->announced) announce(self);
+    uint64_t core = sl_sched_deadline(self->sched), ledger = sl_ledger_redis_deadline_ns(self->ledger);
+    return core < ledger ? core : ledger;
+}
+
+static void on_signal(void *context, int signal_number) {
+    struct sl_broker *self = context;
+    if (signal_number == SIGHUP) {
+        apply_pipelines(self);
+        return;
+    }
+    if (signal_number != SIGTERM && signal_number != SIGINT) return;
+    if (self->stopping || !self->serving) {
+        sl_loop_stop(self->loop);
+        return;
+    }
+    self->stopping = true;
+    sl_log(SL_LOG_INFO, "stopping: settling and giving the shards back (a second signal stops at once)");
+    step_kind(self, SL_EV_DRAIN);
+}
+
+int sl_broker_open_ledger(struct sl_broker *self, char *why, size_t why_size) {
+    struct sl_ledger_redis_config config = {.address = self->options->redis,
+                                            .durability = self->options->durability,
+                                            .reply_ms = self->options->reply_ms};
+    struct sl_ledger_redis_io io = {.watch = watch, .unwatch = unwatch, .context = self};
+    struct sl_ledger_redis_events events = {
+        .on_reply = on_reply, .on_up = on_up, .on_down = on_down, .context = self};
+    return sl_ledger_redis_new(&config, &io, &events, &self->ledger, why, why_size);
+}
+
+int sl_broker_run(struct sl_broker *self) {
+    self->listening = true;
+    sl_loop_on_signal(self->loop, on_signal, self);
+    sl_loop_before_wait(self->loop, before_wait, self);
+    return sl_loop_run(self->loop);
+}

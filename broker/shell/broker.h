@@ -1,0 +1,86 @@
+/* The broker process: one loop around the core. Inside of broker/shell. */
+#ifndef SL_SHELL_BROKER_H
+#define SL_SHELL_BROKER_H
+
+#include "base/buf.h"
+#include "core/outbox.h"
+#include "core/sched.h"
+#include "io/link.h"
+#include "io/loop.h"
+#include "ledger_redis.h"
+#include "redis_check.h"
+
+struct sl_catalog;
+
+/* The core tells peers apart by one number, the routers by one each: the lowest bit says which router. */
+enum { SL_PEER_OF_WORKER = 1 };
+
+/* What is gathered for one peer during a turn, so that many items share a message. */
+struct sl_peer_batch {
+    uint64_t peer;
+    unsigned kind; /* SL_WIRE_ASSIGN, RESULT_ACK, CANCEL or CHANGED */
+    uint32_t count;
+    uint32_t lost; /* CHANGED items that the peer did not take */
+    struct sl_buf items;
+};
+
+struct sl_options;
+
+struct sl_broker {
+    const struct sl_options *options; /* borrows */
+    struct sl_loop *loop;
+    struct sl_link_context *links;
+    struct sl_router *front; /* clients */
+    struct sl_router *back;  /* workers */
+    struct sl_ledger_redis *ledger;
+    struct sl_sched *sched;
+    struct sl_outbox *outbox;
+    struct sl_catalog *catalog;
+    struct sl_cluster cluster;
+    struct sl_incarnation incarnation;
+
+    struct sl_peer_batch *batches; /* owns, one a peer that was written to in this turn */
+    uint32_t batch_count, batch_capacity;
+    struct sl_buf frame;   /* the message that is being made */
+    struct sl_buf batch_frame; /* the message that a batch becomes */
+    struct sl_buf items;   /* an item that is being made */
+    uint64_t *gone;        /* owns: peers that a send did not find, told to the core at the end of the turn */
+    uint32_t gone_count, gone_capacity;
+    struct sl_buf decoded; /* arrays of decoded tokens, types and values */
+
+    bool ledger_up;       /* of the connection */
+    bool serving;         /* the catalog is read, the core knows that the ledger is up */
+    bool announced;       /* the ready line was written */
+    bool stopping;
+    uint64_t refused_frames;
+    uint64_t memory_asked_at; /* ns; when Redis' memory was asked for */
+    uint64_t transitions_asked; /* how many there had been then */
+    bool listening; /* to clients */
+};
+
+/* Gives the core an event (time is filled in) and carries out what it wants. */
+void sl_broker_step(struct sl_broker *self, struct sl_event *event);
+
+/* The catalog was read: the core may take shards. And: an application ended. */
+void sl_broker_catalog_read(struct sl_broker *self);
+void sl_broker_applied(struct sl_broker *self);
+
+/* Makes the ledger's client; and runs until stopped. */
+int sl_broker_open_ledger(struct sl_broker *self, char *why, size_t why_size);
+int sl_broker_run(struct sl_broker *self);
+
+/* effects.c: carries out effects in the order given. */
+void sl_effects_carry_out(struct sl_broker *self, const struct sl_effects *effects);
+/* Sends what was gathered in this turn. */
+void sl_effects_flush(struct sl_broker *self);
+void sl_effects_fini(struct sl_broker *self);
+
+/* Replies that rest on no job and come from the shell itself: refusals of form, answers of the catalog. */
+void sl_reply_rejected(struct sl_broker *self, uint64_t peer, uint64_t re, enum sl_reject code, const char *message);
+void sl_reply_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame);
+
+/* front.c, back.c: what peers say, as events. */
+void sl_front_ready(void *broker);
+void sl_back_ready(void *broker);
+
+#endif

@@ -1,0 +1,412 @@
+/* The catalog's reads and writes; see catalog.h. sl:pipelines: "name@version" -> digests of 16 bytes, the newest first, so that the
+ * pipelines of jobs under way are found too. */
+#include "catalog.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/msgpack.h"
+#include "base/text.h"
+#include "broker.h"
+#include "catalog_type.h"
+#include "io/file.h"
+#include "io/log.h"
+#include "io/yaml.h"
+#include "model/lint.h"
+#include "model/pipeline.h"
+#include "wire/wire.h"
+
+#include <dirent.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { KEY_SIZE = 40, FIELD_SIZE = 2 * SL_NAME_MAX + 2, HISTORY_MAX = 64 };
+
+/* What name@version has meant, newest first. */
+struct meaning {
+    struct meaning *next;
+    char field[FIELD_SIZE];
+    struct sl_buf digests;
+};
+
+struct sl_catalog {
+    struct sl_broker *broker;
+    struct meaning *meanings;
+    uint32_t reads;   /* pipelines asked for and not here yet */
+    uint32_t pending; /* applications without an answer */
+};
+
+/* One application under way. */
+struct application {
+    struct sl_catalog *catalog;
+    struct sl_pipeline *pipeline;
+    uint64_t peer, re; /* peer 0: a file of the broker's own */
+    char field[FIELD_SIZE];
+    struct sl_buf value;    /* what the field shall hold */
+    struct sl_buf warnings;
+};
+
+int sl_catalog_new(struct sl_broker *broker, struct sl_catalog **out_self) {
+    struct sl_catalog *self = calloc(1, sizeof *self);
+    if (!self) return SL_E_NO_MEMORY;
+    self->broker = broker;
+    *out_self = self;
+    return SL_OK;
+}
+
+void sl_catalog_free(struct sl_catalog **self) {
+    if (!*self) return;
+    while ((*self)->meanings) {
+        struct meaning *meaning = (*self)->meanings;
+        (*self)->meanings = meaning->next;
+        sl_buf_fini(&meaning->digests);
+        free(meaning);
+    }
+    free(*self);
+    *self = NULL;
+}
+
+uint32_t sl_catalog_pending(const struct sl_catalog *self) {
+    return self->pending;
+}
+
+static struct meaning *find_meaning(struct sl_catalog *self, const char *field) {
+    for (struct meaning *meaning = self->meanings; meaning; meaning = meaning->next) {
+        if (strcmp(meaning->field, field) == 0) return meaning;
+    }
+    struct meaning *meaning = calloc(1, sizeof *meaning);
+    if (!meaning) return NULL;
+    (void)snprintf(meaning->field, sizeof meaning->field, "%s", field);
+    sl_buf_init(&meaning->digests, sl_alloc_system());
+    meaning->next = self->meanings;
+    self->meanings = meaning;
+    return meaning;
+}
+
+static void set_meaning(struct sl_catalog *self, const char *field, struct sl_bytes digests) {
+    struct meaning *meaning = find_meaning(self, field);
+    if (!meaning) return;
+    sl_buf_clear(&meaning->digests);
+    (void)sl_buf_append(&meaning->digests, digests.data, digests.size); /* no memory: the next write loses and reads again */
+}
+
+static void pipeline_key(struct sl_digest digest, char out_key[KEY_SIZE]) {
+    static const char digits[] = "0123456789abcdef";
+    memcpy(out_key, "sl:p:", 5);
+    for (size_t i = 0; i < 16; i++) {
+        out_key[5 + 2 * i] = digits[digest.bytes[i] >> 4];
+        out_key[6 + 2 * i] = digits[digest.bytes[i] & 15];
+    }
+    out_key[37] = '\0';
+}
+
+static void tell_pipeline(struct sl_catalog *self, struct sl_digest digest, struct sl_bytes canonical, bool current) {
+    struct sl_event event = {.kind = SL_EV_PIPELINE};
+    event.pipeline = (struct sl_ev_pipeline){.digest = digest, .canonical = canonical, .current = current};
+    sl_broker_step(self->broker, &event);
+}
+
+/* Reading. */
+
+struct reading {
+    struct sl_catalog *catalog;
+    struct sl_digest digest;
+    bool current;
+};
+
+static void all_read(struct sl_catalog *self) {
+    if (self->reads == 0) sl_broker_catalog_read(self->broker);
+}
+
+static void on_pipeline(void *context, const struct redisReply *reply) {
+    struct reading *reading = context;
+    struct sl_catalog *self = reading->catalog;
+    if (reply && reply->type == REDIS_REPLY_STRING) {
+        tell_pipeline(self, reading->digest, sl_bytes(reply->str, (size_t)reply->len), reading->current);
+    } else if (reply) {
+        sl_log(SL_LOG_ERROR, "a stored pipeline is missing in Redis; its jobs cannot go on");
+    }
+    free(reading);
+    self->reads--;
+    if (reply) all_read(self);
+}
+
+static void read_pipeline(struct sl_catalog *self, struct sl_digest digest, bool current) {
+    char key[KEY_SIZE];
+    struct reading *reading = malloc(sizeof *reading);
+    if (!reading) return;
+    *reading = (struct reading){.catalog = self, .digest = digest, .current = current};
+    pipeline_key(digest, key);
+    const char *const argv[] = {"GET", key};
+    const size_t argvlen[] = {3, strlen(key)};
+    if (sl_ledger_redis_command(self->broker->ledger, 2, argv, argvlen, on_pipeline, reading)) {
+        free(reading);
+        return;
+    }
+    self->reads++;
+}
+
+static void on_pipelines(void *context, const struct redisReply *reply) {
+    struct sl_catalog *self = context;
+    self->reads--;
+    if (!reply) return; /* the connection was cut: the next one reads again */
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        const redisReply *field = reply->element[i], *value = reply->element[i + 1];
+        if (field->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING) continue;
+        set_meaning(self, field->str, sl_bytes(value->str, (size_t)value->len));
+        size_t count = (size_t)value->len / 16;
+        for (size_t k = count; k > 0; k--) { /* the oldest first: the newest is told last and stays the current one */
+            struct sl_digest digest;
+            memcpy(digest.bytes, value->str + 16 * (k - 1), 16);
+            read_pipeline(self, digest, k == 1);
+        }
+    }
+    all_read(self);
+}
+
+static void on_types(void *context, const struct redisReply *reply) {
+    struct sl_catalog *self = context;
+    self->reads--;
+    if (!reply) return;
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        const redisReply *value = reply->element[i + 1];
+        struct sl_decoded_type decoded;
+        struct sl_event event = {.kind = SL_EV_TYPE};
+        if (value->type != REDIS_REPLY_STRING) continue;
+        if (sl_decode_type(sl_bytes(value->str, (size_t)value->len), &decoded)) {
+            sl_log(SL_LOG_ERROR, "a stage type recorded in Redis cannot be read; the next worker that offers it defines it");
+            continue;
+        }
+        event.type = decoded.type;
+        sl_broker_step(self->broker, &event);
+    }
+    all_read(self);
+}
+
+static void ask(struct sl_catalog *self, const char *key, void (*callback)(void *, const struct redisReply *)) {
+    const char *const argv[] = {"HGETALL", key};
+    const size_t argvlen[] = {7, strlen(key)};
+    if (sl_ledger_redis_command(self->broker->ledger, 2, argv, argvlen, callback, self) == SL_OK) self->reads++;
+}
+
+void sl_catalog_read(struct sl_catalog *self) {
+    ask(self, "sl:types", on_types);
+    ask(self, "sl:pipelines", on_pipelines);
+}
+
+/* Applying. */
+
+static void end(struct application *application) {
+    application->catalog->pending--;
+    sl_pipeline_free(&application->pipeline);
+    sl_buf_fini(&application->value);
+    sl_buf_fini(&application->warnings);
+    struct sl_broker *broker = application->catalog->broker;
+    free(application);
+    sl_broker_applied(broker);
+}
+
+static void fail(struct application *application, enum sl_reject code, const char *sentence) {
+    if (application->peer) {
+        sl_reply_rejected(application->catalog->broker, application->peer, application->re, code, sentence);
+    } else {
+        sl_log(SL_LOG_ERROR, "%s", sentence);
+    }
+    end(application);
+}
+
+static void answer_applied(struct application *application, bool changed) {
+    struct sl_broker *broker = application->catalog->broker;
+    const struct sl_pipeline *pipeline = application->pipeline;
+    struct sl_bytes warnings = sl_buf_bytes(&application->warnings);
+    if (!application->peer) {
+        if (changed) sl_log(SL_LOG_INFO, "pipeline %s is stored", application->field);
+        if (warnings.size) sl_log(SL_LOG_WARNING, "%.*s", (int)warnings.size, (const char *)warnings.data);
+        end(application);
+        return;
+    }
+    struct sl_wire_applied applied = {.re = application->re,
+                                      .name = pipeline->name,
+                                      .version = pipeline->version,
+                                      .digest = pipeline->digest,
+                                      .changed = changed,
+                                      .warnings = sl_utf8_cut(warnings, SL_REASON_MAX)};
+    sl_buf_clear(&broker->frame);
+    if (sl_wire_applied_encode(&broker->frame, 0, &applied) == SL_OK) {
+        sl_reply_frame(broker, application->peer, sl_buf_bytes(&broker->frame));
+    }
+    end(application);
+}
+
+static void put_meaning(struct application *application);
+
+static void on_put(void *context, const struct redisReply *reply) {
+    struct application *application = context;
+    struct sl_catalog *self = application->catalog;
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < 1) {
+        fail(application, SL_REJECT_NOT_READY, "Redis did not answer; apply again");
+        return;
+    }
+    if (strcmp(reply->element[0]->str, "OK") != 0) { /* another broker was first: what it wrote is what ours goes before */
+        const redisReply *now = reply->elements > 1 ? reply->element[1] : NULL;
+        set_meaning(self, application->field, now ? sl_bytes(now->str, (size_t)now->len) : sl_bytes(NULL, 0));
+        put_meaning(application);
+        return;
+    }
+    set_meaning(self, application->field, sl_buf_bytes(&application->value));
+    tell_pipeline(self, application->pipeline->digest, application->pipeline->canonical, true);
+    answer_applied(application, true);
+}
+
+/* Makes name@version mean the new digest, by compare-and-set. */
+static void put_meaning(struct application *application) {
+    struct sl_catalog *self = application->catalog;
+    struct meaning *meaning = find_meaning(self, application->field);
+    if (!meaning) {
+        fail(application, SL_REJECT_NOT_READY, "out of memory");
+        return;
+    }
+    struct sl_bytes before = sl_buf_bytes(&meaning->digests);
+    const struct sl_digest *digest = &application->pipeline->digest;
+    if (before.size >= 16 && memcmp(before.data, digest->bytes, 16) == 0) {
+        tell_pipeline(self, *digest, application->pipeline->canonical, true);
+        answer_applied(application, false);
+        return;
+    }
+    size_t kept = before.size > 16 * (HISTORY_MAX - 1) ? 16 * (HISTORY_MAX - 1) : before.size;
+    sl_buf_clear(&application->value);
+    (void)sl_buf_append(&application->value, digest->bytes, 16);
+    (void)sl_buf_append(&application->value, before.data, kept);
+    const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:pipelines", application->field,
+                                before.data ? (const char *)before.data : "", (const char *)application->value.data};
+    const size_t argvlen[] = {5, 11, 1, 12, strlen(application->field), before.size, application->value.size};
+    bool failed = application->value.failed;
+    if (failed || sl_ledger_redis_command(self->broker->ledger, 7, argv, argvlen, on_put, application)) {
+        fail(application, SL_REJECT_NOT_READY, "Redis is not reachable; apply again");
+    }
+}
+
+static void on_stored(void *context, const struct redisReply *reply) {
+    struct application *application = context;
+    if (!reply || reply->type == REDIS_REPLY_ERROR) {
+        fail(application, SL_REJECT_NOT_READY, "Redis did not store the pipeline; apply again");
+        return;
+    }
+    put_meaning(application);
+}
+
+/* The text is durable before any job names it. */
+static void store(struct application *application) {
+    char key[KEY_SIZE];
+    pipeline_key(application->pipeline->digest, key);
+    struct sl_bytes canonical = application->pipeline->canonical;
+    const char *const argv[] = {"SET", key, (const char *)canonical.data};
+    const size_t argvlen[] = {3, strlen(key), canonical.size};
+    if (sl_ledger_redis_command(application->catalog->broker->ledger, 3, argv, argvlen, on_stored, application)) {
+        fail(application, SL_REJECT_NOT_READY, "Redis is not reachable; apply again");
+    }
+}
+
+static int check(struct sl_bytes text, bool strict, struct sl_problems *problems, struct sl_pipeline **out) {
+    struct sl_tree tree;
+    struct sl_yaml_error error;
+    int rc = sl_yaml_parse(text, sl_alloc_system(), &tree, &error);
+    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc) {
+        sl_problems_add(problems, SL_PROBLEM_ERROR, error.mark, NULL, "%s", error.sentence);
+        return rc;
+    }
+    rc = sl_pipeline_from_tree(&tree, strict, sl_alloc_system(), problems, out);
+    sl_tree_fini(&tree);
+    if (rc) return rc;
+    sl_pipeline_lint(*out, NULL, NULL, strict, problems);
+    if (problems->error_count == 0) return SL_OK;
+    sl_pipeline_free(out);
+    return SL_E_BAD_INPUT;
+}
+
+void sl_catalog_apply(struct sl_catalog *self, uint64_t peer, uint64_t re, struct sl_bytes text, struct sl_bytes path,
+                      bool strict) {
+    struct application *application = calloc(1, sizeof *application);
+    struct sl_problems problems;
+    char name[256];
+    if (!application) return;
+    self->pending++;
+    application->catalog = self;
+    application->peer = peer;
+    application->re = re;
+    sl_buf_init(&application->value, sl_alloc_system());
+    sl_buf_init(&application->warnings, sl_alloc_system());
+    sl_problems_init(&problems, sl_alloc_system());
+    int rc = check(text, strict, &problems, &application->pipeline);
+    (void)snprintf(name, sizeof name, "%.*s", (int)path.size, path.size ? (const char *)path.data : "");
+    sl_problems_show(&problems, name[0] ? name : "pipeline", text, &application->warnings);
+    sl_problems_fini(&problems);
+    if (rc) {
+        (void)sl_buf_append(&application->warnings, "", 1);
+        application->warnings.data[sl_utf8_cut(sl_buf_bytes(&application->warnings), SL_REASON_MAX - 1).size] = '\0';
+        fail(application, SL_REJECT_INVALID_FILE, (const char *)application->warnings.data);
+        return;
+    }
+    (void)snprintf(application->field, sizeof application->field, "%s@%s",
+                   (const char *)application->pipeline->name.data, (const char *)application->pipeline->version.data);
+    store(application);
+}
+
+static void apply_file(struct sl_catalog *self, const char *path) {
+    struct sl_buf text;
+    char error[512];
+    sl_buf_init(&text, sl_alloc_system());
+    if (sl_file_read(path, SL_PIPELINE_TEXT_MAX, &text, error, sizeof error)) {
+        sl_log(SL_LOG_ERROR, "%s", error);
+    } else {
+        sl_catalog_apply(self, 0, 0, sl_buf_bytes(&text), sl_text(path), false);
+    }
+    sl_buf_fini(&text);
+}
+
+static int is_yaml(const struct dirent *entry) {
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && entry->d_name[0] != '.' && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+void sl_catalog_apply_path(struct sl_catalog *self, const char *path) {
+    struct stat info;
+    struct dirent **entries;
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        apply_file(self, path);
+        return;
+    }
+    int count = scandir(path, &entries, is_yaml, alphasort);
+    for (int i = 0; i < count; i++) {
+        char *file;
+        if (asprintf(&file, "%s/%s", path, entries[i]->d_name) >= 0) {
+            apply_file(self, file);
+            free(file);
+        }
+        free(entries[i]);
+    }
+    if (count >= 0) free(entries);
+}
+
+/* Types. */
+
+static void on_type_put(void *context, const struct redisReply *reply) {
+    (void)context;
+    bool lost = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+                reply->element[0]->str && strcmp(reply->element[0]->str, "LOST") == 0;
+    if (lost) sl_log(SL_LOG_DEBUG, "a stage type was recorded by another broker first");
+}
+
+void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *type) {
+    struct sl_buf value;
+    sl_buf_init(&value, sl_alloc_system());
+    sl_encode_type(&value, type);
+    const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", (const char *)type->type.data, "",
+                                (const char *)value.data};
+    const size_t argvlen[] = {5, 11, 1, 8, type->type.size, 0, value.size};
+    /* Without a connection it is recorded when a worker says HELLO to a broker that has one. */
+    if (!value.failed) (void)sl_ledger_redis_command(self->broker->ledger, 7, argv, argvlen, on_type_put, NULL);
+    sl_buf_fini(&value);
+}

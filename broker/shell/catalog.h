@@ -1,0 +1,35 @@
+/* The catalog: pipelines and stage types as Redis holds them (sl:pipelines, sl:p:<digest>, sl:types). Facts that belong to no shard:
+ * read at start, changed by compare-and-set. It decides nothing about jobs; what it learns it tells the core. */
+#ifndef SL_SHELL_CATALOG_H
+#define SL_SHELL_CATALOG_H
+
+#include "base/bytes.h"
+#include "model/inputs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sl_broker;
+struct sl_catalog;
+
+/* 0, or SL_E_NO_MEMORY. */
+int sl_catalog_new(struct sl_broker *broker, struct sl_catalog **out_self);
+void sl_catalog_free(struct sl_catalog **self);
+
+/* The ledger is up: reads everything, then tells the core and calls sl_broker_catalog_read. */
+void sl_catalog_read(struct sl_catalog *self);
+
+/* A client's APPLY: checks the text, stores the pipeline, tells the core, answers. The views are not kept. */
+void sl_catalog_apply(struct sl_catalog *self, uint64_t peer, uint64_t re, struct sl_bytes text, struct sl_bytes path,
+                      bool strict);
+
+/* Applies a file, or every *.yaml of a folder, as a person typing apply would; what is wrong is logged. */
+void sl_catalog_apply_path(struct sl_catalog *self, const char *path);
+
+/* Applications that were begun and have no answer yet. */
+uint32_t sl_catalog_pending(const struct sl_catalog *self);
+
+/* Records what a worker offered first; what another broker recorded meanwhile stays. */
+void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *type);
+
+#endif
