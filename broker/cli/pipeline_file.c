@@ -1,0 +1,106 @@
+/* YAML text to a checked pipeline, with every problem said in one pass. */
+#include "pipeline_file.h"
+
+#include "base/err.h"
+#include "io/file.h"
+#include "io/yaml.h"
+#include "model/lint.h"
+#include "model/policy.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static void show(const struct sl_pipeline_file *file, struct sl_problems *problems) {
+    struct sl_buf text;
+    sl_buf_init(&text, sl_alloc_system());
+    sl_problems_show(problems, file->path, sl_buf_bytes(&file->text), &text);
+    (void)fwrite(text.data, 1, text.size, stderr);
+    sl_buf_fini(&text);
+}
+
+/* The policies that stages may name: those of --policies, else the ones that the program ships. */
+static int load_policies(const struct sl_cli *cli, struct sl_policies *out_policies) {
+    (void)cli;
+    return sl_policies_builtin(sl_alloc_system(), out_policies);
+}
+
+static void lint(const struct sl_cli *cli, const struct sl_pipeline *pipeline, const struct sl_stage_types *types, bool strict,
+                 struct sl_problems *problems) {
+    struct sl_policies policies;
+    int rc = load_policies(cli, &policies);
+    sl_pipeline_lint(pipeline, types, rc ? NULL : &policies, strict, problems);
+    if (rc == SL_OK) sl_policies_fini(&policies);
+}
+
+static int parse(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_stage_types *types, bool strict,
+                 struct sl_problems *problems) {
+    struct sl_tree tree;
+    struct sl_yaml_error error;
+    int rc = sl_yaml_parse(sl_buf_bytes(&file->text), sl_alloc_system(), &tree, &error);
+    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc) {
+        sl_problems_add(problems, SL_PROBLEM_ERROR, error.mark, NULL, "%s", error.sentence);
+        return SL_E_BAD_INPUT;
+    }
+    rc = sl_pipeline_from_tree(&tree, strict, sl_alloc_system(), problems, &file->pipeline);
+    sl_tree_fini(&tree);
+    if (rc) return rc;
+    lint(cli, file->pipeline, types, strict, problems);
+    return problems->error_count > 0 ? SL_E_BAD_INPUT : SL_OK;
+}
+
+static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_stage_types *types, bool strict) {
+    struct sl_problems problems;
+    sl_problems_init(&problems, sl_alloc_system());
+    int rc = parse(cli, file, types, strict, &problems);
+    file->error_count = problems.error_count;
+    for (uint32_t i = 0; i < problems.count; i++) file->warning_count += problems.items[i].severity == SL_PROBLEM_WARNING;
+    show(file, &problems);
+    sl_problems_fini(&problems);
+    if (rc == SL_OK) return SL_EXIT_DONE;
+    sl_pipeline_free(&file->pipeline);
+    if (rc == SL_E_BAD_INPUT || rc == SL_E_LIMIT) return SL_EXIT_INVALID;
+    return sl_cli_fail(cli, SL_EXIT_FAILURE, "%s cannot be checked: %s", file->path, sl_err_text(rc));
+}
+
+int sl_pipeline_file_check(const struct sl_cli *cli, const char *path, const struct sl_stage_types *types, bool strict,
+                           struct sl_pipeline_file *out_file) {
+    *out_file = (struct sl_pipeline_file){.path = path};
+    sl_buf_init(&out_file->text, sl_alloc_system());
+    char error[512];
+    int rc = sl_file_read(path, SL_PIPELINE_TEXT_MAX, &out_file->text, error, sizeof error);
+    if (rc == SL_OK) return check_text(cli, out_file, types, strict);
+    if (rc == SL_E_NOT_FOUND) return sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "%s", error);
+    if (rc == SL_E_LIMIT || rc == SL_E_BAD_INPUT) return sl_cli_fail(cli, SL_EXIT_INVALID, "%s", error);
+    return sl_cli_fail(cli, SL_EXIT_FAILURE, "%s", error);
+}
+
+void sl_pipeline_file_fini(struct sl_pipeline_file *self) {
+    sl_pipeline_free(&self->pipeline);
+    sl_buf_fini(&self->text);
+}
+
+bool sl_pipeline_file_is_meant(const char *word) {
+    struct stat facts;
+    size_t size = strlen(word);
+    bool by_name = (size > 5 && strcmp(word + size - 5, ".yaml") == 0) || (size > 4 && strcmp(word + size - 4, ".yml") == 0);
+    return by_name || strchr(word, '/') || (stat(word, &facts) == 0 && S_ISREG(facts.st_mode));
+}
+
+static json_t *text(struct sl_bytes bytes) {
+    return json_stringn((const char *)bytes.data, bytes.size);
+}
+
+json_t *sl_pipeline_file_to_json(const struct sl_pipeline_file *self) {
+    const struct sl_pipeline *pipeline = self->pipeline;
+    json_t *stages = json_array();
+    for (uint16_t i = 0; i < pipeline->stage_count; i++) {
+        const struct sl_stage *stage = &pipeline->stages[i];
+        json_t *needs = json_array();
+        for (uint16_t j = 0; j < stage->predecessor_count; j++)
+            (void)json_array_append_new(needs, text(pipeline->stages[stage->predecessors[j]].name));
+        (void)json_array_append_new(stages, json_pack("{s:o, s:o, s:o}", "name", text(stage->name), "type", text(stage->type),
+                                                      "depends_on", needs));
+    }
+    return json_pack("{s:o, s:o, s:o}", "name", text(pipeline->name), "version", text(pipeline->version), "stages", stages);
+}

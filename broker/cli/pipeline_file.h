@@ -1,0 +1,30 @@
+/* A pipeline file: read, checked, its problems shown. */
+#ifndef SL_CLI_PIPELINE_FILE_H
+#define SL_CLI_PIPELINE_FILE_H
+
+#include "cli.h"
+
+#include "model/inputs.h"
+#include "model/pipeline.h"
+
+struct sl_pipeline_file {
+    const char *path;  /* borrows */
+    struct sl_buf text; /* owns */
+    struct sl_pipeline *pipeline; /* owns; NULL when there are errors */
+    uint32_t error_count;
+    uint32_t warning_count;
+};
+
+/* Reads and checks a file; all its problems go to stderr. `types` (may be NULL) are the stage types that are known. 0 when there is a
+ * pipeline; else an exit code (SL_EXIT_INVALID for errors in it) after what was wrong. Fini in every case. */
+int sl_pipeline_file_check(const struct sl_cli *cli, const char *path, const struct sl_stage_types *types, bool strict,
+                           struct sl_pipeline_file *out_file);
+void sl_pipeline_file_fini(struct sl_pipeline_file *self);
+
+/* Whether a word means a file rather than a pipeline's name. */
+bool sl_pipeline_file_is_meant(const char *word);
+
+/* The pipeline in the shape of `pipelines show -o json`. The caller owns it; NULL: no memory. */
+json_t *sl_pipeline_file_to_json(const struct sl_pipeline_file *self);
+
+#endif
