@@ -172,15 +172,22 @@ static void check(struct sim_world *world, struct sim_broker *broker, const stru
     sim_violated(world, "CHECK", "broker %c after %s: %s", 'A' + (int)broker->index, sim_event_text(world, event), why);
 }
 
+/* I5, at every 64th commit and at every checkpoint. */
 static void check_recovery_now_and_then(struct sim_world *world, struct sim_broker *broker,
                                         const struct sl_effects *effects, uint64_t commits_before) {
-    if (commits_before / RECOVERY_CHECK_EVERY == broker->commits / RECOVERY_CHECK_EVERY) return;
-    for (uint32_t i = effects->count; i-- > 0;) {
+    bool nth = commits_before / RECOVERY_CHECK_EVERY != broker->commits / RECOVERY_CHECK_EVERY;
+    for (uint32_t i = 0; i < effects->count && !sim_is_violated(world); i++) {
         const struct sl_effect *effect = &effects->items[i];
-        if (effect->kind != SL_DO_CALL || effect->call.verb != SL_LEDGER_COMMIT) continue;
-        sim_check_recovery(world, broker, effect->shard);
-        return;
+        if (effect->kind != SL_DO_CALL) continue;
+        if (effect->call.verb == SL_LEDGER_SETTLE || (nth && effect->call.verb == SL_LEDGER_COMMIT))
+            sim_check_recovery(world, broker, effect->shard);
     }
+}
+
+/* I5, at a crash: of every shard. */
+static void check_recovery_of_all(struct sim_world *world, struct sim_broker *broker) {
+    for (uint16_t shard = 0; shard < world->plan.shard_count && !sim_is_violated(world); shard++)
+        sim_check_recovery(world, broker, shard);
 }
 
 void sim_broker_step(struct sim_world *world, uint32_t index, struct sl_event *event) {
@@ -277,6 +284,7 @@ void sim_broker_on_start(struct sim_world *world, uint32_t index) {
     struct sl_sched_config config =
         sim_core_config(world, broker->incarnation, sl_rng_next(sim_rng(world, SIM_RNG_CORE)));
     if (world->plan.broker_count == 1 && sim_chance(world, SIM_RNG_CORE, 500000)) config.succeeds = broker->last_incarnation;
+    world->arena->countdown = 0; /* a process that finds no memory at its start is just started again */
     SIM_TRACE(world, SIM_WHO_BROKER + index, 0, 92, broker->life, "starts");
     SL_ASSERT(sl_sched_new(world->alloc, &config, &broker->core) == 0);
     broker->up = true;
@@ -294,6 +302,7 @@ void sim_broker_on_start(struct sim_world *world, uint32_t index) {
 void sim_broker_crash(struct sim_world *world, uint32_t index) {
     struct sim_broker *broker = world->brokers[index];
     if (!broker->up) return;
+    check_recovery_of_all(world, broker);
     broker->up = false;
     broker->life++;
     broker->paused_until = 0;

@@ -61,7 +61,7 @@ struct sim_oracle {
     struct sl_idmap by_id;
     struct sim_job jobs[SIM_JOBS_MAX];
     struct sim_shard shards[SIM_SHARDS_MAX];
-    uint64_t commits, transitions, messages, alarms;
+    uint64_t commits, transitions, messages, alarms, recoveries;
 };
 
 void sim_oracle_new(struct sim_world *world);
