@@ -84,17 +84,8 @@ submit_documents() {
   printf '%s\0' "${documents[@]}" | xargs -0 -s 1000000 build/bin/sluice submit auto --watch --each
 }
 
-# question SQL: asks the index, one answer a line.
-question() {
-  sqlite3 -readonly -separator ' ' "$data/index.sqlite" "$1"
-}
-
 print_result() {
-  printf '%-9s %s documents, %s chunks\n' index "$(question 'SELECT count(*) FROM document')" \
-    "$(question 'SELECT count(*) FROM chunk')"
-  printf '%-9s %s\n' entities "$(question "SELECT group_concat(type || ' ' || many, ', ') FROM
-    (SELECT type, count(*) AS many FROM entity GROUP BY type ORDER BY type)")"
-  printf '%-9s %s nodes, %s edges\n' graph "$(question 'SELECT count(*) FROM node')" "$(question 'SELECT count(*) FROM edge')"
+  build/bin/sluice search --data "$data"
   printf '%-9s %s s\n' time "$(seconds_since "$began")"
 }
 
@@ -109,7 +100,7 @@ print_next() {
 
 began=$EPOCHREALTIME
 step "$temporary/step.log" "check the system" check_system
-step "$temporary/step.log" "install what is missing" install_missing "${build_packages[@]}" "${quickstart_packages[@]}"
+step "$temporary/step.log" "install what is missing" install_missing "${build_packages[@]}"
 step "$temporary/step.log" "build into build/" build_preset default
 step "$temporary/step.log" "find documents" find_documents
 step "$temporary/step.log" "start a cluster" start_cluster

@@ -13,13 +13,17 @@ SEES = {
     BASE: set(), WIRE: {BASE}, MODEL: {BASE}, IO: {BASE, WIRE}, CLIENT: {BASE, WIRE, MODEL, IO},
     "broker/core": {BASE, MODEL}, "worker/core": {BASE, MODEL},
     "broker/shell": COMMON | {"broker/core"}, "broker/http": COMMON | {"broker/core"},
-    "broker/cli": COMMON | {"broker/core"},
+    "broker/cli": COMMON | {"broker/core", "plugins/index"},
     # The worker's shell and its hosts share the form of what goes between them.
     "worker/shell": COMMON | {"worker/core", "worker/stagehost", STAGE_HEADER},
     "worker/stagehost": COMMON | {STAGE_HEADER},
     STAGE_HEADER: set(), "plugins/sdk": {STAGE_HEADER},
+    # Index and graph are one file, so its form is written once; searching it is the index plugin's own business, which
+    # `sluice search` calls, and a question by likeness is embedded as the documents were.
+    "plugins/store": {STAGE_HEADER}, "plugins/index": {STAGE_HEADER, "plugins/sdk", "plugins/store", "plugins/embed"},
+    "plugins/knowledge-graph": {STAGE_HEADER, "plugins/sdk", "plugins/store"},
 }
-PLUGIN = {STAGE_HEADER, "plugins/sdk"}
+PLUGIN = {STAGE_HEADER, "plugins/sdk"}  # any other plugin
 
 # Headers of the C library that a pure folder may use; what reads a clock, a file or a socket is not among them.
 PURE = set("""assert ctype errno float inttypes iso646 limits math stdalign stdarg stdbool stddef stdint stdlib stdnoreturn

@@ -79,8 +79,8 @@ class Quickstart(unittest.TestCase):
         self.assertNotIn("\x1b", self.first)
 
     def test_2_result_is_what_the_index_holds(self):
-        self.assertEqual(self.ask("SELECT count(*) FROM document"), [(DOCUMENTS,)])
-        for table, words in (("chunk", r"(\d+) chunks"), ("node", r"(\d+) nodes"), ("edge", r"(\d+) edges")):
+        self.assertEqual(self.ask("SELECT count(*) FROM documents"), [(DOCUMENTS,)])
+        for table, words in (("chunks", r"(\d+) chunks"), ("nodes", r"(\d+) nodes"), ("edges", r"(\d+) edges")):
             told = int(re.search(words, self.first).group(1))
             self.assertEqual(self.ask(f"SELECT count(*) FROM {table}"), [(told,)])
             self.assertGreater(told, 0)
@@ -93,18 +93,18 @@ class Quickstart(unittest.TestCase):
 
     def test_4_second_run_does_nothing_again(self):
         built = {path: os.stat(path).st_mtime_ns for path in glob.glob(f"{self.clone}/build/bin/*")}
-        before = self.ask("SELECT count(*) FROM chunk")
+        before = self.ask("SELECT count(*) FROM chunks")
         printed = self.quickstart()
         self.assertIn("nothing is missing", printed)
         self.assertIn(f"{DOCUMENTS} files: 0 submitted, {DOCUMENTS} known already", printed)
         self.assertIn("no stage was done again", printed)
         self.assertEqual(built, {path: os.stat(path).st_mtime_ns for path in built})
-        self.assertEqual(before, self.ask("SELECT count(*) FROM chunk"))
+        self.assertEqual(before, self.ask("SELECT count(*) FROM chunks"))
 
     def test_5_changed_document_is_done_alone_and_replaces_the_old(self):
         self.write("animals.md", f"# Animals\n\nWe know that {NEW}.\n")
         self.assertIn(f"{DOCUMENTS} files: 1 submitted, {DOCUMENTS - 1} known already", self.quickstart())
-        self.assertEqual(self.ask("SELECT count(*) FROM document"), [(DOCUMENTS,)])
+        self.assertEqual(self.ask("SELECT count(*) FROM documents"), [(DOCUMENTS,)])
         self.assertIn("animals.md", self.run_line("build/bin/sluice search numbats --data build/quickstart"))
         self.assertNotIn("animals.md", self.run_line("build/bin/sluice search quokkas --data build/quickstart"))
 

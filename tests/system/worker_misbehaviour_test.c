@@ -1,0 +1,166 @@
+/* Plugins that misbehave, in a real worker: each costs its own attempt, says why, and leaves nothing behind, 200 times. */
+#include "worker_fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct fixture fixture;
+
+static void set_up(void) {
+    fixture_start(&fixture);
+}
+
+static void tear_down(void) {
+    fixture_stop(&fixture);
+}
+
+TestSuite(worker_misbehaviour, .init = set_up, .fini = tear_down, .timeout = 300);
+
+/* What an attempt of a type ends as; the error begins so. */
+struct expectation {
+    const char *type;
+    enum sl_outcome outcome;
+    const char *error;
+    uint32_t timeout_ms;
+};
+
+static const struct expectation expectations[] = {
+    {"twice", SL_OUTCOME_DONE, "", 5000},
+    {"nothing", SL_OUTCOME_DONE, "", 5000},
+    {"garbage", SL_OUTCOME_PERMANENT, "invalid-value: the output is not exactly one msgpack object", 5000},
+    {"large", SL_OUTCOME_PERMANENT, "value-too-large: the output has 4194305 bytes", 5000},
+    {"deep", SL_OUTCOME_PERMANENT, "value-too-large: the output is deeper than 64", 5000},
+    {"one_key", SL_OUTCOME_DONE, "", 5000},
+    {"two_keys", SL_OUTCOME_DONE, "", 5000},
+    {"missing_key", SL_OUTCOME_PERMANENT, "missing-key: the output is no map that holds \"b\"", 5000},
+    {"early_state", SL_OUTCOME_PERMANENT, "undeclared-key: state keys are written in output_handler", 5000},
+    {"undeclared", SL_OUTCOME_PERMANENT, "undeclared-key: \"b\" is no state key", 5000},
+    {"handled", SL_OUTCOME_DONE, "", 5000},
+    {"bad_handler", SL_OUTCOME_PERMANENT, "the stage's output_handler refused", 5000},
+    {"negative", SL_OUTCOME_DONE, "", 5000},
+    {"strange", SL_OUTCOME_PERMANENT, "the stage returned 7, which is no outcome", 5000},
+    {"fails", SL_OUTCOME_RETRYABLE, "it did not \xef\xbf\xbd work", 5000},
+    {"refuses", SL_OUTCOME_PERMANENT, "stage refuses of bad will not open", 5000},
+    {"field", SL_OUTCOME_DONE, "", 5000},
+    {"closes", SL_OUTCOME_CRASH, "the stage closed the socket of its host", 5000},
+    {"overflow", SL_OUTCOME_CRASH, "the stage was killed by SIGSEGV", 5000},
+    {"ignores", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
+    {"forks", SL_OUTCOME_CRASH, "the stage was killed by SIGKILL", 5000},
+    {"daemon", SL_OUTCOME_CRASH, "the stage was killed by SIGKILL", 5000},
+    {"endless", SL_OUTCOME_TIMEOUT, "timed out after 100 ms", 100},
+    {"exits", SL_OUTCOME_CRASH, "the stage ended its process with exit status 0", 5000},
+    {"aborts", SL_OUTCOME_CRASH, "the stage was killed by SIGABRT", 5000},
+    {"faults", SL_OUTCOME_CRASH, "the stage was killed by SIGSEGV", 5000},
+    {"forges", SL_OUTCOME_CRASH, "the stage host answered for an attempt that it does not have", 5000},
+    {"nonsense", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
+    {"cooperates", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
+};
+
+enum { EXPECTATION_COUNT = sizeof expectations / sizeof expectations[0] };
+
+static void start(const char *const *further) {
+    char yaml[8192] = "name: bad\nversion: \"1\"\nstages:\n";
+    for (int i = 0; i < EXPECTATION_COUNT; i++) {
+        char line[128];
+        (void)snprintf(line, sizeof line, "  - {name: %s, type: %s}\n", expectations[i].type, expectations[i].type);
+        strcat(yaml, line);
+    }
+    strcat(yaml, "  - {name: fine, type: noop}\n");
+    fixture_worker(&fixture, yaml, further);
+}
+
+static void expect(const struct test_result *result, const struct expectation *wanted) {
+    cr_assert_eq(result->outcome, wanted->outcome, "%s: outcome %d, %s", wanted->type, result->outcome, result->error);
+    cr_assert_eq(strncmp(result->error, wanted->error, strlen(wanted->error)), 0, "%s: %s", wanted->type, result->error);
+}
+
+Test(worker_misbehaviour, costs_one_attempt_and_is_named) {
+    start(NULL);
+    for (int i = 0; i < EXPECTATION_COUNT; i++) {
+        expect(fixture_attempt(&fixture, (uint16_t)i, expectations[i].timeout_ms), &expectations[i]);
+        const struct test_result *fine = fixture_attempt(&fixture, EXPECTATION_COUNT, 5000);
+        cr_assert_eq(fine->outcome, SL_OUTCOME_DONE, "after %s: %s", expectations[i].type, fine->error);
+    }
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+static uint16_t index_of(const char *type) {
+    for (uint16_t i = 0; i < EXPECTATION_COUNT; i++) {
+        if (strcmp(expectations[i].type, type) == 0) return i;
+    }
+    cr_assert_fail("no type %s", type);
+    return 0;
+}
+
+static const struct test_result *attempt(const char *type) {
+    uint16_t index = index_of(type);
+    return fixture_attempt(&fixture, index, expectations[index].timeout_ms);
+}
+
+Test(worker_misbehaviour, gives_state_keys_and_counts) {
+    start(NULL);
+    const struct test_result *result = attempt("one_key");
+    cr_assert_eq(result->value_count, 1);
+    cr_assert_str_eq(result->key, "a");
+    cr_assert_eq(result->output.size, 0, "the value of the only key is not sent twice");
+    cr_assert_eq(result->count, 1);
+    result = attempt("two_keys");
+    cr_assert_eq(result->value_count, 2);
+    cr_assert_eq(result->output.data[0], 0x82);
+    result = attempt("handled");
+    cr_assert_eq(result->value.size, 4);
+    cr_assert_eq(attempt("negative")->count, 0);
+    cr_assert_eq(attempt("twice")->output.data[0], 0x81, "the second output replaces the first");
+    result = attempt("field");
+    cr_assert_eq(fixture.broker.field_count, 1);
+    cr_assert_str_eq(fixture.broker.field_name, "pdf_ready");
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+Test(worker_misbehaviour, is_reported_with_the_last_lines) {
+    start(NULL);
+    cr_assert_str_eq(attempt("aborts")->detail, "signal: SIGABRT\nline one\nthe reason\n");
+    cr_assert_str_eq(attempt("fails")->detail, "warning: look\\x09here\n");
+    const struct test_result *result = attempt("endless");
+    cr_assert_gt(strlen(result->detail), 7000);
+    cr_assert_leq(strlen(result->detail), 8192);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+/* Every misbehaviour again and again, several at once; then nothing may be left but what was there before. */
+Test(worker_misbehaviour, leaves_nothing_behind_when_repeated) {
+    static struct sl_token tokens[EXPECTATION_COUNT];
+    const char *const further[] = {"--slots", "4", "--prefetch", "16", NULL};
+    start(further);
+    cr_assert_eq(fixture_attempt(&fixture, EXPECTATION_COUNT, 5000)->outcome, SL_OUTCOME_DONE);
+    size_t processes = test_process_count(NULL);
+    pid_t spawner = test_process_find("sluice-spawner");
+    size_t spawner_descriptors = test_process_descriptors(spawner);
+    size_t descriptors = test_process_descriptors(fixture.worker);
+    for (int round = 0; round < REPEATED; round++) {
+        for (uint16_t i = 0; i < EXPECTATION_COUNT; i++) {
+            tokens[i] = test_broker_assign(&fixture.broker, i, expectations[i].timeout_ms, sl_bytes(NULL, 0));
+        }
+        for (int i = 0; i < EXPECTATION_COUNT; i++) expect(test_broker_wait_result(&fixture.broker, &tokens[i]), &expectations[i]);
+    }
+    for (int i = 0; i < 8; i++) cr_assert_eq(fixture_attempt(&fixture, EXPECTATION_COUNT, 5000)->outcome, SL_OUTCOME_DONE);
+    cr_assert_eq(test_process_count(NULL), processes);
+    cr_assert_eq(test_process_descriptors(spawner), spawner_descriptors);
+    cr_assert_eq(test_process_descriptors(fixture.worker), descriptors);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+Test(worker_misbehaviour, of_one_slot_is_not_noticed_by_another) {
+    struct sl_token crash;
+    const char *const further[] = {"--prefetch", "8", NULL};
+    start(further);
+    struct sl_token slow = test_broker_assign(&fixture.broker, index_of("cooperates"), 2000, sl_bytes(NULL, 0));
+    for (int i = 0; i < 10; i++) {
+        crash = test_broker_assign(&fixture.broker, index_of("faults"), 5000, sl_bytes(NULL, 0));
+        cr_assert_eq(test_broker_wait_result(&fixture.broker, &crash)->outcome, SL_OUTCOME_CRASH);
+        cr_assert_null(test_broker_find(&fixture.broker, &slow));
+    }
+    cr_assert_eq(test_broker_wait_result(&fixture.broker, &slow)->outcome, SL_OUTCOME_TIMEOUT);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
