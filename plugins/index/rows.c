@@ -10,25 +10,6 @@ static struct sl_span label_of(const struct sl_index_batch *batch, size_t index)
     return sl_span(id.data + skipped, id.size - skipped);
 }
 
-/* The number of the document's row, made when it is missing. */
-static int find_document(sqlite3 *db, struct sl_span name, sqlite3_int64 *out_id) {
-    static const char insert[] = "INSERT INTO documents(name) VALUES(?1) ON CONFLICT DO NOTHING";
-    static const char select[] = "SELECT id FROM documents WHERE name=?1";
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(db, insert, -1, &statement, NULL);
-    if (rc == SQLITE_OK) rc = sl_store_bind_text(statement, 1, name.data, name.size);
-    if (rc == SQLITE_OK) rc = sl_store_step(statement);
-    (void)sqlite3_finalize(statement);
-    if (rc != SQLITE_OK) return rc;
-    rc = sqlite3_prepare_v2(db, select, -1, &statement, NULL);
-    if (rc == SQLITE_OK) rc = sl_store_bind_text(statement, 1, name.data, name.size);
-    if (rc == SQLITE_OK) rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW) *out_id = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    if (rc == SQLITE_DONE) return SQLITE_CORRUPT; /* It was inserted above. */
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
 static bool column_equals(sqlite3_stmt *row, int column, struct sl_span value) {
     const void *data = sqlite3_column_blob(row, column);
     return sl_span_equal(sl_span(data, (size_t)sqlite3_column_bytes(row, column)), value);
@@ -106,7 +87,7 @@ int sl_index_rows_replace(sqlite3 *db, const struct sl_index_batch *batch, struc
     uint64_t row_count = 0;
     bool is_equal = false;
     *out_change = (struct sl_index_change){0};
-    int rc = find_document(db, batch->chunks.document, &document);
+    int rc = sl_store_document(db, batch->chunks.document.data, batch->chunks.document.size, &document);
     if (rc == SQLITE_OK) rc = compare_rows(db, document, batch, &is_equal, &row_count);
     if (rc != SQLITE_OK || is_equal) return rc;
     rc = run_for_document(db, "DELETE FROM chunks WHERE document=?1", document, NULL);

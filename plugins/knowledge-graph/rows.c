@@ -43,24 +43,6 @@ static int find_node(struct replacement *self, struct sl_graph_node node, sqlite
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-static int find_document(struct replacement *self, struct sl_span name) {
-    static const char insert[] = "INSERT INTO documents(name) VALUES(?1) ON CONFLICT DO NOTHING";
-    static const char select[] = "SELECT id FROM documents WHERE name=?1";
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(self->db, insert, -1, &statement, NULL);
-    if (rc == SQLITE_OK) rc = bind_span(statement, 1, name);
-    if (rc == SQLITE_OK) rc = sl_store_step(statement);
-    (void)sqlite3_finalize(statement);
-    if (rc != SQLITE_OK) return rc;
-    rc = sqlite3_prepare_v2(self->db, select, -1, &statement, NULL);
-    if (rc == SQLITE_OK) rc = bind_span(statement, 1, name);
-    if (rc == SQLITE_OK) rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW) self->document = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    if (rc == SQLITE_DONE) return SQLITE_CORRUPT;
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
 /* Copies the texts of columns 0 to 5 into one block of memory. */
 static int copy_edge(struct stored *stored, sqlite3_stmt *row) {
     struct sl_span *const spans[] = {&stored->edge.source.kind, &stored->edge.source.label, &stored->edge.predicate,
@@ -202,7 +184,7 @@ static void finish(struct replacement *self) {
 int sl_graph_rows_replace(sqlite3 *db, const struct sl_graph *graph, struct sl_graph_change *out_change) {
     struct replacement self = {.db = db};
     sqlite3_int64 node;
-    int rc = find_document(&self, graph->document);
+    int rc = sl_store_document(db, graph->document.data, graph->document.size, &self.document);
     if (rc == SQLITE_OK) rc = prepare(&self);
     if (rc == SQLITE_OK) rc = find_node(&self, (struct sl_graph_node){sl_span_of("document"), graph->document}, &node);
     if (rc == SQLITE_OK) rc = read_stored(&self);

@@ -7,6 +7,9 @@
 #include "formats.h"
 #include "lines.h"
 
+/* A field may list thousands of files: it makes several blocks, so that a place in it can be named. */
+enum { BLOCK_SIZE_MAX = 2048 };
+
 /* One field of a stanza while its lines are read. */
 struct field {
     struct sl_builder *builder;
@@ -90,6 +93,7 @@ static void take_continuation(struct field *self, const struct sl_line *line) {
     }
     if (sl_span_is(body, ".")) flush(self);
     else add_line(self, body, line);
+    if (self->text.size > BLOCK_SIZE_MAX) flush(self);
 }
 
 static void read_stanzas(struct sl_builder *builder, struct sl_span text) {

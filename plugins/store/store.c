@@ -54,6 +54,24 @@ int sl_store_step(sqlite3_stmt *statement) {
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : reset_rc;
 }
 
+int sl_store_document(sqlite3 *db, const char *name, size_t name_size, sqlite3_int64 *out_id) {
+    static const char insert[] = "INSERT INTO documents(name) VALUES(?1) ON CONFLICT DO NOTHING";
+    static const char select[] = "SELECT id FROM documents WHERE name=?1";
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, insert, -1, &statement, NULL);
+    if (rc == SQLITE_OK) rc = sl_store_bind_text(statement, 1, name, name_size);
+    if (rc == SQLITE_OK) rc = sl_store_step(statement);
+    (void)sqlite3_finalize(statement);
+    if (rc != SQLITE_OK) return rc;
+    rc = sqlite3_prepare_v2(db, select, -1, &statement, NULL);
+    if (rc == SQLITE_OK) rc = sl_store_bind_text(statement, 1, name, name_size);
+    if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) *out_id = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    if (rc == SQLITE_DONE) return SQLITE_CORRUPT; /* It was inserted above. */
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 static int read_version(sqlite3 *db, int *out_version) {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);

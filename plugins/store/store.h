@@ -34,6 +34,9 @@ bool sl_store_is_transient(int rc);
 /* One sentence about a code, with what to do. `db` may be NULL. */
 void sl_store_explain(const struct sl_store *self, int rc, char *sentence, size_t sentence_size);
 
+/* The row of a document in the table `documents`, made when it is missing. SQLITE_OK with *out_id, or an SQLite code. */
+int sl_store_document(sqlite3 *db, const char *name, size_t name_size, sqlite3_int64 *out_id);
+
 /* Runs one statement that has neither parameters nor rows. An SQLite code. */
 int sl_store_run(sqlite3 *db, const char *sql);
 /* Binds text that outlives the statement's next step. An SQLite code. */
