@@ -207,6 +207,22 @@ Test(canonical, a_newer_format_is_said_to_be_one) {
     cr_assert_null(decode(sl_text("\xc0"), SL_E_DAMAGED));
 }
 
+Test(canonical, another_spelling_of_the_same_content_is_damaged) {
+    struct sl_pipeline *pipeline = stages_of("- {name: a, type: echo}\n");
+    static const char name[] = "\xa4" "name\xa1p", longer[] = "\xa4" "name\xd9\x01p";
+    struct sl_buf buf;
+    const uint8_t *at = memmem(pipeline->canonical.data, pipeline->canonical.size, name, sizeof name - 1);
+    cr_assert_not_null(at);
+    size_t before = (size_t)(at - pipeline->canonical.data), behind = before + sizeof name - 1;
+    sl_buf_init(&buf, sl_alloc_system());
+    cr_assert_eq(sl_buf_append(&buf, pipeline->canonical.data, before), 0);
+    cr_assert_eq(sl_buf_append(&buf, longer, sizeof longer - 1), 0);
+    cr_assert_eq(sl_buf_append(&buf, pipeline->canonical.data + behind, pipeline->canonical.size - behind), 0);
+    cr_assert_null(decode(sl_buf_bytes(&buf), SL_E_DAMAGED));
+    sl_buf_fini(&buf);
+    sl_pipeline_free(&pipeline);
+}
+
 /* Canonical bytes around one config. */
 static int decode_with_config(struct sl_bytes config) {
     static const char head[] = "\x92\x01\x86\xb2" "applicable_sources\x90\xa8" "metadata\x83\xab" "description\xa0\xa5"

@@ -101,7 +101,7 @@ Test(yaml, what_is_not_allowed_is_named_with_its_place) {
     assert_refused("x: {k: 1, \"k\": 2}\n", 1, 11, "key \"k\" is given twice; the first one is in line 1, column 5");
     assert_refused("[a]: 1\n", 1, 1, "a key must be text");
     assert_refused("? {a: 1}\n: 2\n", 1, 3, "a key must be text");
-    assert_refused("{: 1}\n", 1, 2, "a key is missing");
+    assert_refused("?\n: 1\n", 1, 2, "a key is missing");
     assert_refused("a: [1, 2\nb: 3\n", 2, 2, "this is not valid YAML: while parsing a flow sequence");
     assert_refused("a:\n\t- b\n", 2, 1, "a tab must not indent a line");
     assert_refused("a: \"x\n", 2, 1, "this is not valid YAML: while scanning a quoted scalar");
