@@ -9,7 +9,8 @@ static struct sl_session *find_credit(const struct sl_type *type) {
     size_t most = 0;
     for (struct sl_link *link = sl_list_first(&type->offers); link; link = sl_list_next(&type->offers, link)) {
         struct sl_session *session = SL_CONTAINER(link, struct sl_offer, in_type)->session;
-        size_t free = session->slots > session->in_flight.count ? session->slots - session->in_flight.count : 0;
+        size_t taken = session->in_flight.count + session->held.count;
+        size_t free = session->slots > taken ? session->slots - taken : 0;
         if (free > most) {
             most = free;
             best = session;

@@ -21,13 +21,18 @@ static void mark_seen(struct sl_sched *self, struct sl_session *session, const s
 }
 
 /* Attempts that the worker has and that are not current any more: it should stop them. */
-static int cancel_stale(struct sl_sched *self, const struct sl_session *session, const struct sl_token *tokens,
+static int cancel_stale(struct sl_sched *self, struct sl_session *session, const struct sl_token *tokens,
                         uint32_t count) {
     int rc = sl_effects_reserve(self, count);
     if (rc) return rc;
     for (uint32_t i = 0; i < count; i++) {
         bool open = tokens[i].shard < self->config.shard_count && sl_shard_is_open(&self->shards[tokens[i].shard]);
-        if (!open || sl_attempt_find(self, &tokens[i])) continue;
+        if (sl_attempt_find(self, &tokens[i])) {
+            sl_session_let_go(self, session, &tokens[i]);
+            continue;
+        }
+        sl_session_hold(self, session, &tokens[i]);
+        if (!open) continue;
         struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CANCEL, &self->shards[tokens[i].shard]);
         effect->peer = session->peer;
         effect->token = tokens[i];
@@ -72,5 +77,6 @@ int sl_on_heartbeat(struct sl_sched *self, const struct sl_event *event) {
     rc = count_missing(self, session);
     if (!rc) rc = cancel_stale(self, session, heartbeat->in_flight, heartbeat->in_flight_count);
     if (!rc) rc = cancel_stale(self, session, heartbeat->waiting, heartbeat->waiting_count);
+    if (!rc) sl_session_let_go_unnamed(self, session);
     return rc;
 }

@@ -61,7 +61,9 @@ static int adopt(struct sl_sched *self, struct sl_session *session, const struct
     }
     /* Of a shard that is not open here: its owner, or this broker once it has read it, will know. */
     bool open = token->shard < self->config.shard_count && sl_shard_is_open(&self->shards[token->shard]);
-    if (is_result || !open) return SL_OK;
+    if (is_result) return SL_OK;
+    sl_session_hold(self, session, token);
+    if (!open) return SL_OK;
     int rc = sl_effects_reserve(self, 1);
     if (rc) return rc;
     struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CANCEL, &self->shards[token->shard]);
@@ -99,6 +101,7 @@ static struct sl_session *make_session(struct sl_sched *self, const struct sl_ev
     session->heard_at = self->now;
     session->welcomed_ms = self->wall_ms;
     sl_list_init(&session->in_flight);
+    sl_list_init(&session->held);
     return session;
 }
 

@@ -106,6 +106,7 @@ int sl_on_result(struct sl_sched *self, const struct sl_event *event) {
         return SL_OK;
     }
     session->heard_at = self->now;
+    sl_session_let_go(self, session, &result->token);
     if (result->token.shard >= self->config.shard_count) return SL_OK;
     struct sl_shard *shard = &self->shards[result->token.shard];
     if (!sl_shard_is_open(shard)) return SL_OK; /* the worker keeps it and sends it again */

@@ -50,13 +50,13 @@ static struct sl_bytes job_reason(struct sl_sched *self, const struct sl_stage_r
 
 /* The attempts of a job that workers make, but one: before the decision, which takes them off their lists. */
 static uint32_t list_attempts(const struct sl_sched *self, const struct sl_job *job, const struct sl_stage_run *but,
-                              struct sl_token *tokens, uint64_t *peers) {
+                              struct sl_token *tokens, struct sl_session **sessions) {
     uint32_t count = 0;
     for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) {
         struct sl_stage_run *stage = &job->run->stages[i];
         if (stage == but || stage->state != SL_STAGE_RUNNING || !stage->session) continue;
         tokens[count] = sl_attempt_token(self, stage);
-        peers[count++] = stage->session->peer;
+        sessions[count++] = stage->session;
     }
     return count;
 }
@@ -66,17 +66,18 @@ static int decide_end(struct sl_sched *self, struct sl_job *job, const struct sl
                       const struct sl_transition *transitions, uint32_t count) {
     uint32_t running = job->run ? job->run->running_count : 0;
     struct sl_token *tokens = running ? sl_step_block(self, running * sizeof *tokens) : NULL;
-    uint64_t *peers = running ? sl_step_block(self, running * sizeof *peers) : NULL;
-    if (running && (!tokens || !peers)) return SL_E_NO_MEMORY;
-    uint32_t cancel_count = list_attempts(self, job, but, tokens, peers);
+    struct sl_session **sessions = running ? sl_step_block(self, running * sizeof *sessions) : NULL;
+    if (running && (!tokens || !sessions)) return SL_E_NO_MEMORY;
+    uint32_t cancel_count = list_attempts(self, job, but, tokens, sessions);
     int rc = sl_effects_reserve(self, cancel_count + 16);
     if (!rc) rc = sl_decide(self, job, transitions, count);
     if (rc) return rc;
     struct sl_shard *shard = sl_shard_of(self, job->id);
     for (uint32_t i = 0; i < cancel_count; i++) {
         struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CANCEL, shard);
-        effect->peer = peers[i];
+        effect->peer = sessions[i]->peer;
         effect->token = tokens[i];
+        sl_session_hold(self, sessions[i], &tokens[i]);
     }
     return SL_OK;
 }

@@ -41,6 +41,7 @@ struct sl_session {
     char name[SL_NAME_MAX + 1];
     uint32_t slots;
     struct sl_list in_flight; /* attempts it makes */
+    struct sl_list held;      /* attempts it still has that are not current: held.c */
     struct sl_offer *offers;  /* owns */
     uint32_t offer_count, offer_capacity;
     uint64_t heard_at;        /* ns */
@@ -223,6 +224,12 @@ int sl_attempt_returned(struct sl_sched *self, struct sl_stage_run *stage, const
 int sl_job_end(struct sl_sched *self, struct sl_job *job, enum sl_job_state state, struct sl_bytes reason);
 
 /* sessions.c */
+/* held.c: an attempt that is not current takes a slot of its worker until that answers for it, or no longer names it. */
+void sl_session_hold(struct sl_sched *self, struct sl_session *session, const struct sl_token *token);
+void sl_session_let_go(struct sl_sched *self, struct sl_session *session, const struct sl_token *token);
+void sl_session_let_go_unnamed(struct sl_sched *self, struct sl_session *session);
+void sl_session_let_go_all(struct sl_sched *self, struct sl_session *session);
+
 struct sl_session *sl_session_of_peer(struct sl_sched *self, uint64_t peer);
 int sl_session_lost(struct sl_sched *self, struct sl_session *session, bool at_once);
 int sl_sessions_tick(struct sl_sched *self);

@@ -43,6 +43,7 @@ struct sl_stage_run *sl_attempt_find(struct sl_sched *self, const struct sl_toke
 
 static void free_session(struct sl_sched *self, struct sl_session *session) {
     SL_ASSERT(session->in_flight.count == 0);
+    sl_session_let_go_all(self, session);
     for (uint32_t i = 0; i < session->offer_count; i++) {
         struct sl_offer *offer = &session->offers[i];
         if (sl_link_is_on(&offer->in_type)) sl_list_remove(&offer->type->offers, &offer->in_type);
@@ -104,7 +105,7 @@ static int timeout_of(struct sl_sched *self, struct sl_stage_run *stage) {
         return sl_attempt_failed(self, stage, SL_OUTCOME_LOST, 0, sl_text("the worker that made this attempt was lost"),
                                  sl_bytes(NULL, 0));
     }
-    uint64_t peer = stage->session->peer;
+    struct sl_session *session = stage->session;
     struct sl_token token = sl_attempt_token(self, stage);
     const struct sl_shard *shard = sl_shard_of(self, stage->job->id);
     int rc = sl_attempt_failed(self, stage, SL_OUTCOME_TIMEOUT, 0,
@@ -112,8 +113,9 @@ static int timeout_of(struct sl_sched *self, struct sl_stage_run *stage) {
                                sl_bytes(NULL, 0));
     if (rc) return rc;
     struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CANCEL, shard);
-    effect->peer = peer;
+    effect->peer = session->peer;
     effect->token = token;
+    sl_session_hold(self, session, &token);
     return SL_OK;
 }
 

@@ -1,0 +1,61 @@
+/* Attempts that a worker still holds although they are not its current ones: cancelled and not ended yet, or of a shard that is not
+ * open here. Each takes a slot until the worker answers for it, or two heartbeats in a row do not name it. */
+#include "sched_state.h"
+
+enum { UNNAMED_MAX = 2 };
+
+struct held {
+    struct sl_link link;
+    struct sl_token token;
+    uint8_t unnamed; /* heartbeats in a row that did not name it */
+    bool named;      /* by the heartbeat at hand */
+};
+
+static struct held *held_of(struct sl_link *link) {
+    return SL_CONTAINER(link, struct held, link);
+}
+
+static struct held *find(const struct sl_session *session, const struct sl_token *token) {
+    for (struct sl_link *link = sl_list_first(&session->held); link; link = sl_list_next(&session->held, link)) {
+        if (sl_token_equal(&held_of(link)->token, token)) return held_of(link);
+    }
+    return NULL;
+}
+
+static void forget(struct sl_sched *self, struct sl_session *session, struct held *held) {
+    sl_list_remove(&session->held, &held->link);
+    sl_pool_give(&self->pool, held, sizeof *held);
+}
+
+void sl_session_hold(struct sl_sched *self, struct sl_session *session, const struct sl_token *token) {
+    struct held *held = find(session, token);
+    if (!held) {
+        held = sl_pool_take(&self->pool, sizeof *held);
+        if (!held) return; /* the worker gives back what is too much for it */
+        held->token = *token;
+        sl_list_append(&session->held, &held->link);
+    }
+    held->named = true;
+}
+
+void sl_session_let_go(struct sl_sched *self, struct sl_session *session, const struct sl_token *token) {
+    struct held *held = find(session, token);
+    if (held) forget(self, session, held);
+}
+
+void sl_session_let_go_unnamed(struct sl_sched *self, struct sl_session *session) {
+    struct sl_link *link = sl_list_first(&session->held);
+    while (link) {
+        struct sl_link *next = sl_list_next(&session->held, link);
+        struct held *held = held_of(link);
+        held->unnamed = held->named ? 0 : (uint8_t)(held->unnamed + 1);
+        held->named = false;
+        if (held->unnamed >= UNNAMED_MAX) forget(self, session, held);
+        link = next;
+    }
+}
+
+void sl_session_let_go_all(struct sl_sched *self, struct sl_session *session) {
+    struct sl_link *link;
+    while ((link = sl_list_first(&session->held))) forget(self, session, held_of(link));
+}
