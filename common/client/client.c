@@ -145,7 +145,7 @@ static int wait(struct sl_client *self, uint64_t now, uint64_t until, int wake_f
 }
 
 int sl_client_next(struct sl_client *self, uint64_t until, int wake_fd, struct sl_session_effect *out_event) {
-    for (;;) {
+    for (bool looked = false;;) {
         int rc;
         if (carry_out(self, out_event, &rc)) return SL_OK;
         if (rc) return rc;
@@ -155,7 +155,8 @@ int sl_client_next(struct sl_client *self, uint64_t until, int wake_fd, struct s
             sl_session_tick(self->session, now);
             continue;
         }
-        if (now >= until) return SL_E_TIMEOUT;
+        if (now >= until && looked) return SL_E_TIMEOUT;
+        looked = now >= until; /* at least once, so that `until` in the past is a look at what is there */
         rc = wait(self, now, until, wake_fd);
         if (rc) return rc;
     }
