@@ -37,8 +37,7 @@ int sl_agent_on_stop(struct sl_agent *self, const struct sl_agent_event *event) 
     for (uint32_t i = 0; i < self->config.host_count; i++) {
         struct host *host = &self->hosts[i];
         while (host->given.count) sl_agent_attempt_return(self, host_head(host), "stopped, because the worker is leaving");
-        sl_agent_host_stop(self, host, STOP_BROKEN); /* with SIGKILL, and no time */
-        sl_agent_host_settle(self, host);
+        sl_agent_host_kill(self, host);
     }
     leave(self);
     return SL_OK;

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { START_MS = 10000, RESTART_FIRST_MS = 100, RESTART_MAX_MS = 5000 };
+enum { START_MS = 10000, BROKEN_MS = 100, RESTART_FIRST_MS = 100, RESTART_MAX_MS = 5000 };
 
 void sl_agent_host_start(struct sl_agent *self, struct host *host) {
     SL_ASSERT(host->state == HOST_DOWN);
@@ -78,31 +78,37 @@ void sl_agent_host_reclaim(struct sl_agent *self, struct host *host) {
     }
 }
 
+void sl_agent_host_kill(struct sl_agent *self, struct host *host) {
+    if (host->state == HOST_DOWN) return;
+    host->state = HOST_STOPPING;
+    host->killed = true;
+    emit_signal(self, host, SIGKILL);
+    sl_agent_host_settle(self, host);
+}
+
 void sl_agent_host_stop(struct sl_agent *self, struct host *host, enum stop_reason reason) {
     if (host->state == HOST_STOPPING || host->state == HOST_DOWN) return;
     host->state = HOST_STOPPING;
     host->reason = reason;
-    host->killed = reason == STOP_BROKEN;
-    host->until = self->now + agent_ms(self->config.grace_ms);
-    emit_signal(self, host, host->killed ? SIGKILL : SIGTERM);
+    host->until = self->now + agent_ms(reason == STOP_BROKEN ? BROKEN_MS : self->config.grace_ms);
+    if (reason != STOP_BROKEN) emit_signal(self, host, SIGTERM); /* a broken one is mostly dying: its own signal says more */
     sl_agent_host_reclaim(self, host);
     sl_agent_host_settle(self, host);
 }
 
 void sl_agent_host_due(struct sl_agent *self, struct host *host) {
+    static const char not_ready[] = "the stage host did not get ready";
     const struct attempt *head = host_head(host);
     switch (host->state) {
     case HOST_DOWN:
         sl_agent_host_start(self, host);
         return;
     case HOST_STARTING:
-        strcpy(host->broken_text, "the stage host did not get ready");
+        memcpy(host->broken_text, not_ready, sizeof not_ready);
         sl_agent_host_stop(self, host, STOP_BROKEN);
         return;
     case HOST_STOPPING:
-        host->killed = true;
-        emit_signal(self, host, SIGKILL);
-        sl_agent_host_settle(self, host);
+        sl_agent_host_kill(self, host);
         return;
     case HOST_READY: break;
     }

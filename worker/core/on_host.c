@@ -75,7 +75,7 @@ static void signal_text(int number, char *text) {
 static void crash_text(const struct host *host, const struct sl_agent_event *event, char *text) {
     char name[TEXT_SIZE];
     size_t used = 0;
-    if (host->reason == STOP_BROKEN) {
+    if (host->reason == STOP_BROKEN && host->killed) {
         add_text(text, &used, host->broken_text);
     } else if (event->died.signal) {
         signal_text(event->died.signal, name);

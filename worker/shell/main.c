@@ -163,7 +163,7 @@ int main(int argc, char **argv) {
     if (!environment || sl_plugins_find(options.plugins, options.plugin_count, options.plugin_path, &plugins)) {
         return say(EXIT_FAILED, "out of memory");
     }
-    rc = sl_plugins_probe(&plugins, program, environment);
+    rc = sl_plugins_probe(&plugins, program, environment, options.probe_ms);
     sl_plugins_rank(&plugins);
     int status = rc ? say(EXIT_FAILED, "out of memory") : with_plugins(&options, &plugins, program, environment);
     sl_plugins_fini(&plugins);

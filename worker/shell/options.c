@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 30000, GRACE_MS = 5000 };
+enum { DRAIN_MS = 30000, GRACE_MS = 5000, PROBE_MS = 10000 };
 
 typedef int setter(struct sl_options *options, const char *value);
 
@@ -118,6 +118,10 @@ static int set_lost(struct sl_options *options, const char *value) {
     return set_duration(value, &options->lost_ms);
 }
 
+static int set_probe(struct sl_options *options, const char *value) {
+    return set_duration(value, &options->probe_ms);
+}
+
 static int set_list_plugins(struct sl_options *options, const char *value) {
     (void)value;
     options->list_plugins = true;
@@ -146,6 +150,7 @@ static const struct option options_known[] = {
     {"grace", "TIME", set_grace, "from SIGTERM to SIGKILL of an attempt (5s)"},
     {"heartbeat", "TIME", set_heartbeat, "until the broker says another one (500ms)"},
     {"lost", "TIME", set_lost, "silence after which the broker is given up, until it says another one (5s)"},
+    {"probe-timeout", "TIME", set_probe, "how long a plugin may take to load when it is looked at (10s)"},
     {"list-plugins", NULL, set_list_plugins, "print what the plugins offer and which will not load, then end"},
     {"output", "table|json", set_output, "of --list-plugins"},
 };
@@ -265,6 +270,7 @@ static void set_defaults(struct sl_options *options) {
     options->log_level = SL_LOG_INFO;
     options->drain_ms = DRAIN_MS;
     options->grace_ms = GRACE_MS;
+    options->probe_ms = PROBE_MS;
     options->heartbeat_ms = SL_HEARTBEAT_MS;
     options->lost_ms = SL_LOST_MS;
     set_program_directory(options);

@@ -29,6 +29,7 @@ struct sl_options {
     uint32_t grace_ms;
     uint32_t heartbeat_ms;
     uint32_t lost_ms;
+    uint32_t probe_ms;
     bool list_plugins;
     bool as_json;
     char program_directory[SL_PATH_SIZE]; /* where sluice-worker is, and sluice-stagehost beside it */

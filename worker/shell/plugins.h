@@ -49,8 +49,8 @@ struct sl_plugins {
 int sl_plugins_find(const char *const *files, uint32_t file_count, const char *path, struct sl_plugins *out_plugins);
 
 /* Looks at each: starts `program` (sluice-stagehost) --probe FILE with that environment, several at a time, and reads what it says.
- * A plugin that ends or hangs (10 s) its probe is failed, with a sentence. 0, or SL_E_NO_MEMORY. */
-int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *environment);
+ * A plugin that ends its probe, or hangs it for timeout_ms, is failed, with a sentence. 0, or SL_E_NO_MEMORY. */
+int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *environment, uint32_t timeout_ms);
 
 /* From what a probe wrote, to types: SL_E_BAD_INPUT when it is nothing that a probe writes. */
 int sl_plugin_read(struct sl_plugin *self);

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 8, PROBE_SECONDS = 10, METADATA_MAX = 4 << 20, WORDS_MAX = 512, RESULT_FD = 3 };
+enum { AT_ONCE = 8, METADATA_MAX = 4 << 20, WORDS_MAX = 512, RESULT_FD = 3 };
 
 /* One probe under way. */
 struct probe {
@@ -25,6 +25,7 @@ struct probe {
     pid_t pid;
     int result; /* descriptors; -1 when their end was read */
     int words;
+    uint32_t timeout_ms;
     uint64_t deadline;
     bool timed_out;
     char last_words[WORDS_MAX]; /* the last bytes of its stdout and stderr */
@@ -46,7 +47,8 @@ static _Noreturn void exec_probe(const char *program, const char *path, char *co
     _exit(127);
 }
 
-static int begin(struct probe *probe, struct sl_plugin *plugin, const char *program, char *const *environment) {
+static int begin(struct probe *probe, struct sl_plugin *plugin, const char *program, char *const *environment,
+                 uint32_t timeout_ms) {
     int result[2], words[2];
     if (pipe2(result, O_CLOEXEC) != 0) return SL_E_IO;
     if (pipe2(words, O_CLOEXEC) != 0) goto err_after_result;
@@ -58,7 +60,8 @@ static int begin(struct probe *probe, struct sl_plugin *plugin, const char *prog
     if (pid < 0) goto err_after_words;
     (void)setpgid(pid, pid); /* the child does the same */
     *probe = (struct probe){.plugin = plugin, .pid = pid, .result = result[0], .words = words[0]};
-    probe->deadline = sl_clock_now_ns() + PROBE_SECONDS * 1000000000ull;
+    probe->timeout_ms = timeout_ms;
+    probe->deadline = sl_clock_now_ns() + (uint64_t)timeout_ms * 1000000u;
     return SL_OK;
 err_after_words:
     (void)close(words[0]);
@@ -114,7 +117,7 @@ static void judge(struct probe *probe, int status) {
     last_line(probe, &line);
     const char *words = line.failed ? "" : (const char *)line.data;
     if (probe->timed_out) {
-        sl_plugin_fail(plugin, "%s did not finish loading within %d s%s", plugin->path, PROBE_SECONDS, words);
+        sl_plugin_fail(plugin, "%s did not finish loading within %u ms%s", plugin->path, probe->timeout_ms, words);
     } else if (WIFSIGNALED(status)) {
         const char *name = sigabbrev_np(WTERMSIG(status));
         sl_plugin_fail(plugin, "%s killed the process that loaded it by SIG%s%s", plugin->path, name ? name : "?", words);
@@ -180,14 +183,14 @@ static size_t turn(struct probe *probes, size_t count) {
     return left;
 }
 
-int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *environment) {
+int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *environment, uint32_t timeout_ms) {
     struct probe probes[AT_ONCE];
     size_t count = 0;
     uint32_t next = 0;
     while (count > 0 || next < self->count) {
         while (count < AT_ONCE && next < self->count) {
             struct sl_plugin *plugin = &self->items[next++];
-            if (begin(&probes[count], plugin, program, environment) == SL_OK) {
+            if (begin(&probes[count], plugin, program, environment, timeout_ms) == SL_OK) {
                 count++;
             } else {
                 sl_plugin_fail(plugin, "%s cannot be looked at: %s", plugin->path, strerror(errno));

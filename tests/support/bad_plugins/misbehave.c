@@ -1,0 +1,292 @@
+/* Stage types that do what a stage must not do, one a misbehaviour, and a few that do unusual things that are allowed. */
+#include <sluice/stage.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const sluice_host *host;
+static const char nil[] = "\xc0";
+static const char map_of_a[] = "\x81\xa1"
+                               "a\x01";
+static const char map_of_a_and_b[] = "\x82\xa1"
+                                     "a\x01\xa1"
+                                     "b\x93\x01\x02\x03";
+
+static sluice_outcome wait_for_ever(void) {
+    while (pause() != 0) {
+    }
+    return SLUICE_DONE;
+}
+
+#define EXECUTE(name) \
+    static sluice_outcome name(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out)
+#define UNUSED ((void)self, (void)ctx, (void)upstream, (void)out)
+
+EXECUTE(write_twice) {
+    UNUSED;
+    (void)host->out_write(out, nil, 1);
+    (void)host->out_write(out, map_of_a, sizeof map_of_a - 1);
+    return SLUICE_DONE;
+}
+
+EXECUTE(write_nothing) {
+    UNUSED;
+    return SLUICE_DONE;
+}
+
+EXECUTE(write_garbage) {
+    UNUSED;
+    (void)host->out_write(out, "\xc1", 1);
+    return SLUICE_DONE;
+}
+
+EXECUTE(write_large) {
+    UNUSED;
+    size_t size = SLUICE_VALUE_BYTES_MAX + 1;
+    char *bytes = calloc(1, size);
+    bytes[0] = (char)0xc6;
+    int rc = host->out_write(out, bytes, size);
+    free(bytes);
+    return rc == 0 ? SLUICE_DONE : SLUICE_FAILED_RETRYABLE; /* the host says permanent, whatever this says */
+}
+
+EXECUTE(write_deep) {
+    UNUSED;
+    char bytes[SLUICE_VALUE_DEPTH_MAX + 1];
+    memset(bytes, 0x91, sizeof bytes);
+    bytes[sizeof bytes - 1] = 1;
+    (void)host->out_write(out, bytes, sizeof bytes);
+    return SLUICE_DONE;
+}
+
+EXECUTE(write_map) {
+    UNUSED;
+    (void)host->out_write(out, map_of_a, sizeof map_of_a - 1);
+    return SLUICE_DONE;
+}
+
+EXECUTE(write_two) {
+    UNUSED;
+    (void)host->out_write(out, map_of_a_and_b, sizeof map_of_a_and_b - 1);
+    return SLUICE_DONE;
+}
+
+EXECUTE(write_state_in_execute) {
+    UNUSED;
+    (void)host->state_write(out, "a", nil, 1);
+    return SLUICE_DONE;
+}
+
+EXECUTE(close_channel) {
+    UNUSED;
+    for (int fd = 3; fd < 64; fd++) (void)close(fd);
+    return wait_for_ever();
+}
+
+/* Calls itself until there is no stack left; volatile keeps the compiler from seeing that it never returns. */
+static int recurse(volatile char *above) {
+    volatile char room[4096];
+    room[0] = above[0];
+    return recurse(room) + room[0];
+}
+
+EXECUTE(overflow_stack) {
+    UNUSED;
+    volatile char start[1] = {0};
+    return recurse(start) == 0 ? SLUICE_DONE : SLUICE_FAILED_RETRYABLE;
+}
+
+EXECUTE(ignore_terminate) {
+    UNUSED;
+    (void)signal(SIGTERM, SIG_IGN);
+    return wait_for_ever();
+}
+
+EXECUTE(fork_child) {
+    UNUSED;
+    if (fork() == 0) return wait_for_ever();
+    (void)raise(SIGKILL);
+    return SLUICE_DONE;
+}
+
+/* A child that has left the process group and whose parent is gone. */
+EXECUTE(fork_daemon) {
+    UNUSED;
+    if (fork() == 0) {
+        (void)setsid();
+        if (fork() != 0) _exit(0);
+        return wait_for_ever();
+    }
+    (void)raise(SIGKILL);
+    return SLUICE_DONE;
+}
+
+EXECUTE(write_endlessly) {
+    UNUSED;
+    for (;;) {
+        if (write(1, "blah blah\n", 10) < 0) return SLUICE_FAILED_RETRYABLE;
+    }
+}
+
+EXECUTE(exit_zero) {
+    UNUSED;
+    exit(0);
+}
+
+EXECUTE(abort_now) {
+    UNUSED;
+    (void)fprintf(stderr, "line one\nthe reason\n");
+    abort();
+}
+
+EXECUTE(fault) {
+    UNUSED;
+    (void)raise(SIGSEGV);
+    return SLUICE_DONE;
+}
+
+EXECUTE(strange_outcome) {
+    UNUSED;
+    int number = 7;
+    sluice_outcome outcome;
+    memcpy(&outcome, &number, sizeof outcome);
+    return outcome;
+}
+
+/* A frame of its own on the host's socket: [17, nonce 1, done, ...]. */
+EXECUTE(forge_result) {
+    UNUSED;
+    static const unsigned char frame[] = {10, 0, 0, 0, 0x98, 17, 1, 0, 0, 0, 0x90, 0xc4, 0, 0xa0};
+    (void)send(3, frame, sizeof frame, 0);
+    return wait_for_ever();
+}
+
+EXECUTE(send_nonsense) {
+    UNUSED;
+    (void)send(3, "\x04\x00\x00\x00nope", 8, 0);
+    return wait_for_ever();
+}
+
+EXECUTE(cooperate) {
+    UNUSED;
+    uint64_t done = 0;
+    while (host->progress(ctx, ++done, 100) == 0) {
+        if (write(-1, "", 0) == 0) return SLUICE_DONE; /* some system call, so that it does not spin in user space alone */
+    }
+    return SLUICE_FAILED_RETRYABLE;
+}
+
+EXECUTE(set_field) {
+    UNUSED;
+    int rc = host->field_set(ctx, "pdf_ready", "\xc3", 1);
+    if (host->field_set(ctx, "0bad", "\xc3", 1) == 0 || host->field_set(ctx, "fine", "\xc1", 1) == 0) rc = -1;
+    return rc == 0 ? SLUICE_DONE : SLUICE_FAILED_PERMANENT;
+}
+
+EXECUTE(log_and_fail) {
+    UNUSED;
+    host->log(ctx, SLUICE_LOG_WARNING, "look\there");
+    host->fail(ctx, "it did not \xff work");
+    return SLUICE_FAILED_RETRYABLE;
+}
+
+static int handle_undeclared(sluice_out *out, const char *stage_name, sluice_bytes output) {
+    (void)stage_name;
+    return host->state_write(out, "b", output.data, output.size) == 0 ? 0 : 1;
+}
+
+static int handle_one(sluice_out *out, const char *stage_name, sluice_bytes output) {
+    (void)output;
+    return stage_name[0] ? host->state_write(out, "a", "\xa3" "yes", 4) : 1;
+}
+
+static int handle_badly(sluice_out *out, const char *stage_name, sluice_bytes output) {
+    (void)out;
+    (void)stage_name;
+    (void)output;
+    return 1;
+}
+
+static int64_t count_negative(sluice_bytes output) {
+    (void)output;
+    return -5;
+}
+
+static int refuse_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
+    (void)out_self;
+    (void)snprintf(error, error_size, "stage %s of %s will not open", definition->name, definition->pipeline);
+    return 1;
+}
+
+static const char *const key_a[] = {"a", NULL};
+static const char *const keys_a_b[] = {"a", "b", NULL};
+
+#define TYPE(name, ...) \
+    static const sluice_registration type_##name = { \
+        .size = sizeof type_##name, .stage_type = #name, .description = "Misbehaves: " #name, .idempotent = 1, __VA_ARGS__}
+
+TYPE(twice, .execute = write_twice);
+TYPE(nothing, .execute = write_nothing);
+TYPE(garbage, .execute = write_garbage);
+TYPE(large, .execute = write_large);
+TYPE(deep, .execute = write_deep);
+TYPE(one_key, .execute = write_map, .state_keys = key_a);
+TYPE(two_keys, .execute = write_two, .state_keys = keys_a_b);
+TYPE(missing_key, .execute = write_map, .state_keys = keys_a_b);
+TYPE(early_state, .execute = write_state_in_execute, .state_keys = key_a);
+TYPE(undeclared, .execute = write_map, .state_keys = key_a, .output_handler = handle_undeclared);
+TYPE(handled, .execute = write_map, .state_keys = key_a, .output_handler = handle_one);
+TYPE(bad_handler, .execute = write_map, .state_keys = key_a, .output_handler = handle_badly);
+TYPE(negative, .execute = write_map, .output_counter = count_negative);
+TYPE(closes, .execute = close_channel);
+TYPE(overflow, .execute = overflow_stack);
+TYPE(ignores, .execute = ignore_terminate);
+TYPE(forks, .execute = fork_child);
+TYPE(daemon, .execute = fork_daemon);
+TYPE(endless, .execute = write_endlessly);
+TYPE(exits, .execute = exit_zero);
+TYPE(aborts, .execute = abort_now);
+TYPE(faults, .execute = fault);
+TYPE(strange, .execute = strange_outcome);
+TYPE(forges, .execute = forge_result);
+TYPE(nonsense, .execute = send_nonsense);
+TYPE(cooperates, .execute = cooperate);
+TYPE(field, .execute = set_field);
+TYPE(fails, .execute = log_and_fail);
+TYPE(refuses, .execute = write_map, .open = refuse_open);
+
+static const sluice_registration *const types[] = {
+    &type_twice, &type_nothing, &type_garbage, &type_large, &type_deep, &type_one_key, &type_two_keys, &type_missing_key,
+    &type_early_state, &type_undeclared, &type_handled, &type_bad_handler, &type_negative, &type_closes, &type_overflow,
+    &type_ignores, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
+    &type_forges, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses};
+static const sluice_registration_list list = {.size = sizeof list, .abi_major = SLUICE_ABI_MAJOR,
+                                              .count = sizeof types / sizeof types[0], .registrations = types};
+
+const sluice_registration_list *sluice_plugin_v1(const sluice_host *given) {
+    host = given;
+    return &list;
+}
+
+/* A function that a pipeline may name: the type "nothing", with an output of its own. */
+EXECUTE(write_replaced) {
+    UNUSED;
+    (void)host->out_write(out, "\xa8replaced", 9);
+    return SLUICE_DONE;
+}
+
+SLUICE_EXPORT const sluice_registration_list *replacement(const sluice_host *given);
+const sluice_registration_list *replacement(const sluice_host *given) {
+    static const sluice_registration type = {.size = sizeof type, .stage_type = "nothing", .description = "Another one",
+                                             .idempotent = 1, .execute = write_replaced};
+    static const sluice_registration *const replaced[] = {&type};
+    static const sluice_registration_list replaced_list = {.size = sizeof replaced_list, .abi_major = SLUICE_ABI_MAJOR, .count = 1,
+                                                           .registrations = replaced};
+    host = given;
+    return &replaced_list;
+}
