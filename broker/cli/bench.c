@@ -48,7 +48,7 @@ static void key_of_request(uint64_t id, uint8_t out_key[16]) {
 
 static void put_pipeline(const struct bench *self, struct sl_buf *text) {
     const struct workload *workload = self->workload;
-    (void)sl_buf_format(text, "name: bench-%s-%llu\nversion: \"1\"\nstages:\n", workload->name,
+    (void)sl_buf_format(text, "name: bench-%s-%llu\nversion: \"2026-01-15\"\nstages:\n", workload->name,
                         (unsigned long long)self->payload_bytes);
     for (uint32_t i = 0; i < workload->stage_count; i++) {
         (void)sl_buf_format(text, "  - name: s%u\n    type: noop\n", i);
