@@ -310,7 +310,8 @@ static uint64_t shard_deadline(const struct sl_sched *self, const struct sl_shar
     if (shard->state != SL_SHARD_OPEN || shard->unsure || !self->connected) return least;
     if (shard->writes.count == 0) take_least(&least, shard->write_at + (uint64_t)self->config.beat_ms * 1000000u);
     /* With an open batch no settle can be sealed: the end of the turn, or the reply to the commit, comes first. */
-    if (shard->settles_under_way == 0 && shard->batch_count == 0) take_least(&least, shard->settle_at);
+    bool may_settle = shard->settles_under_way == 0 && shard->batch_count == 0 && !shard->releasing;
+    if (may_settle) take_least(&least, shard->settle_at);
     return least;
 }
 
