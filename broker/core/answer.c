@@ -40,19 +40,22 @@ static void take_inline_outputs(struct sl_sched *self, struct sl_shard *shard, s
     }
 }
 
-struct sl_job *sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
-                                 const struct sl_ledger_reply *reply) {
+int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
+                      const struct sl_ledger_reply *reply, struct sl_job **out_job) {
     const struct sl_ledger_item *record = find_item(reply, "r");
     struct sl_ended ended;
     struct sl_job *job;
-    if (!record || sl_record_read_ended(record->value, &ended)) return NULL;
-    if (sl_record_read_head(&shard->table, ended.head, sl_pipeline_find, self, &job)) return NULL;
+    if (!record) return SL_E_NOT_FOUND;
+    if (sl_record_read_ended(record->value, &ended)) return SL_E_DAMAGED;
+    int rc = sl_record_read_head(&shard->table, ended.head, sl_pipeline_find, self, &job);
+    if (rc) return rc == SL_E_NO_MEMORY ? rc : SL_E_DAMAGED;
     job->id = id;
     take_inline_outputs(self, shard, job, &ended);
     job->corrupt = true; /* missing parts are no news here */
     sl_job_fill(self, job, reply);
     job->corrupt = false;
-    return job;
+    *out_job = job;
+    return SL_OK;
 }
 
 /* All of a job's history: the parts that settles wrote, in order, then what stands in its record or in memory. */
@@ -160,8 +163,9 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
         if (spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job);
         return rc;
     }
-    job = sl_job_from_reply(self, shard, query->read_id, reply);
-    if (!job) {
+    int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
+    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc) {
         char text[SL_ID_TEXT_SIZE];
         sl_id_to_text(query->read_id.bytes, text);
         bool damaged = reply->item_count > 0;
@@ -170,7 +174,7 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
                          damaged ? "the stored record of job %s cannot be read"
                                  : "there is no job %s; see: sluice jobs list", text);
     }
-    int rc = answer(self, asked, job, false, reply);
+    rc = answer(self, asked, job, false, reply);
     sl_job_free(&shard->table, &job);
     return rc;
 }

@@ -162,9 +162,9 @@ static int take_job(struct sl_sched *self, struct sl_query *query, const struct 
         if (fill && spare && !job->corrupt) sl_job_cool(&shard->table, job);
         return rc;
     }
-    job = sl_job_from_reply(self, shard, query->read_id, reply);
-    if (!job) return SL_OK; /* damaged, or removed meanwhile */
-    int rc = take_view(self, query, job);
+    int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
+    if (rc) return rc == SL_E_NO_MEMORY ? rc : SL_OK; /* damaged, or removed meanwhile */
+    rc = take_view(self, query, job);
     sl_job_free(&shard->table, &job);
     return rc;
 }

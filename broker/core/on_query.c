@@ -202,12 +202,14 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
         whole.cancel_job.job = sl_text(text);
         return sl_on_cancel_job(self, &whole);
     }
-    struct sl_job *job = sl_job_from_reply(self, shard, id, reply);
-    if (!job) {
+    struct sl_job *job;
+    int rc = sl_job_from_reply(self, shard, id, reply, &job);
+    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc) {
         return sl_reject(self, cancel->peer, cancel->message_id, shard, SL_REJECT_UNKNOWN_JOB,
                          "there is no job %s; see: sluice jobs list", text);
     }
-    int rc = sl_effects_reserve(self, 1);
+    rc = sl_effects_reserve(self, 1);
     if (!rc) {
         struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CANCELLED, shard);
         effect->peer = cancel->peer;

@@ -74,7 +74,17 @@ static int succeeded(struct sl_sched *self, struct sl_stage_run *stage, const st
     return sl_decide(self, job, transitions, last ? 2 : 1);
 }
 
-static int ended(struct sl_sched *self, struct sl_stage_run *stage, const struct sl_ev_result *result) {
+/* A worker that gives a task back may have missed the pipeline's definition: it is sent again before the next task. */
+static void define_again(struct sl_session *session, struct sl_digest pipeline) {
+    for (uint32_t i = 0; i < session->defined_count; i++) {
+        if (!sl_digest_equal(session->defined[i], pipeline)) continue;
+        session->defined[i] = session->defined[--session->defined_count];
+        return;
+    }
+}
+
+static int ended(struct sl_sched *self, struct sl_session *session, struct sl_stage_run *stage,
+                 const struct sl_ev_result *result) {
     const char *why = result->outcome == SL_OUTCOME_DONE ? objection(self, stage, result) : NULL;
     if (why) {
         return sl_attempt_failed(self, stage, SL_OUTCOME_PERMANENT, result->duration_ms, sl_text(why),
@@ -84,6 +94,7 @@ static int ended(struct sl_sched *self, struct sl_stage_run *stage, const struct
     case SL_OUTCOME_DONE:
         return succeeded(self, stage, result);
     case SL_OUTCOME_RETURNED:
+        define_again(session, stage->job->pipeline->digest);
         return sl_attempt_returned(self, stage, "its worker gave it back");
     case SL_OUTCOME_RETRYABLE:
     case SL_OUTCOME_PERMANENT:
@@ -117,7 +128,7 @@ int sl_on_result(struct sl_sched *self, const struct sl_event *event) {
         return SL_OK;
     }
     if (SL_BUG(self, 3)) acknowledge(self, shard, result->peer, &result->token, false)->n = 0;
-    rc = ended(self, stage, result);
+    rc = ended(self, session, stage, result);
     if (rc) return rc;
     acknowledge(self, shard, result->peer, &result->token, false);
     return SL_OK;

@@ -125,12 +125,14 @@ static int create(struct sl_sched *self, const struct sl_ev_submit *submit, stru
 /* A job that Redis holds and memory does not: it has ended. */
 static int answer_stored(struct sl_sched *self, const struct sl_ev_submit *submit, const struct sl_ledger_reply *found) {
     struct sl_shard *shard = sl_shard_of(self, submit->id);
-    struct sl_job *job = sl_job_from_reply(self, shard, submit->id, found);
-    if (!job) {
+    struct sl_job *job;
+    int rc = sl_job_from_reply(self, shard, submit->id, found, &job);
+    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc) {
         return sl_reject(self, submit->peer, submit->message_id, shard, SL_REJECT_DAMAGED,
                          "this job's stored record cannot be read");
     }
-    int rc = answer_duplicate(self, submit, job);
+    rc = answer_duplicate(self, submit, job);
     sl_job_free(&shard->table, &job);
     return rc;
 }

@@ -13,9 +13,11 @@ static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id i
 /* What Redis gave of a job that is not in memory: its end, or nothing. */
 int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = sl_shard_of(self, id);
-    struct sl_job *job = sl_job_from_reply(self, shard, id, reply);
-    if (!job) return tell_unknown(self, peer, id, shard);
-    int rc = sl_watch_tell(self, job, peer);
+    struct sl_job *job;
+    int rc = sl_job_from_reply(self, shard, id, reply, &job);
+    if (rc == SL_E_NO_MEMORY) return rc; /* the follower asks again after a silence */
+    if (rc) return tell_unknown(self, peer, id, shard);
+    rc = sl_watch_tell(self, job, peer);
     sl_job_free(&shard->table, &job);
     return rc;
 }

@@ -69,6 +69,9 @@ void sim_oracle_new(struct sim_world *world);
 struct sim_job *sim_oracle_job(struct sim_world *world, struct sl_job_id id);
 int sim_oracle_job_number(struct sim_world *world, struct sl_job_id id);
 
+/* Whether the log says that the attempt never reached its worker, or was lost with it. */
+bool sim_oracle_is_given_up(struct sim_world *world, const struct sl_token *token);
+
 /* Feeds. */
 void sim_oracle_on_durable(struct sim_world *world, const struct sl_ledger_call *call,
                            const struct sl_ledger_reply *reply);

@@ -1,6 +1,7 @@
 /* The oracle's look at what leaves a broker: I1, I7, I8, I12, I13, I15, I17. */
 #include "oracle.h"
 
+#include "base/limits.h"
 #include "broker.h"
 #include "trace.h"
 
@@ -45,6 +46,11 @@ static struct sim_attempt *attempt_of(struct sim_world *world, const struct sl_t
     if (token->attempt == 0 || token->attempt > stage->attempt_count) return NULL;
     struct sim_attempt *attempt = &stage->attempts[token->attempt - 1];
     return attempt->nonce == token->nonce && attempt->epoch == token->epoch ? attempt : NULL;
+}
+
+bool sim_oracle_is_given_up(struct sim_world *world, const struct sl_token *token) {
+    const struct sim_attempt *attempt = attempt_of(world, token);
+    return attempt && attempt->ended && (attempt->returned || attempt->outcome == SL_OUTCOME_LOST);
 }
 
 static void on_accepted(struct sim_world *world, uint32_t broker, const struct sl_do_accepted *accepted) {
@@ -111,7 +117,8 @@ static void on_ack(struct sim_world *world, uint32_t broker, const struct sl_tok
     const struct sim_attempt *attempt = attempt_of(world, token);
     const char *name = sim_token_text(world, token);
     if (stale) return;
-    if (!attempt || !attempt->ended || attempt->outcome == SL_OUTCOME_LOST)
+    bool given_back = attempt && attempt->outcome == SL_OUTCOME_LOST && token->attempt > SL_RETURNS_MAX;
+    if (!attempt || !attempt->ended || (attempt->outcome == SL_OUTCOME_LOST && !given_back))
         VIOLATED(world, "I12", "broker %c acknowledged the result of %s, which is not durable", 'A' + (int)broker, name);
 }
 

@@ -226,9 +226,11 @@ static void hold(struct sim_world *world, struct sim_worker *worker, uint32_t br
     for (uint32_t i = 0; i < port->held_count; i++)
         if (sl_token_equal(&port->held[i], token)) return;
     if (port->held_count < SIM_HELD_MAX) port->held[port->held_count++] = *token;
-    if (port->held_count > slots)
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < port->held_count; i++) count += !sim_oracle_is_given_up(world, &port->held[i]);
+    if (count > slots)
         sim_violated(world, "I14", "worker %u holds %u attempts of broker %c and has %u slots", (unsigned)worker->index + 1,
-                     (unsigned)port->held_count, 'A' + (int)broker, (unsigned)slots);
+                     (unsigned)count, 'A' + (int)broker, (unsigned)slots);
 }
 
 static bool to_agent_event(const struct sl_effect *effect, struct sl_agent_event *event) {
