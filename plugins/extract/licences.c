@@ -46,7 +46,8 @@ const struct sl_pattern_source sl_licence_patterns[] = {
      NULL, "copyright-by", "copyright", false},
 
     {"year",
-     "(?:(?:(?i:copyright|\\(c\\))|©)[^\\n\\d]{0,24}|\\G(?!^)[ \\t]*(?:-|–|,|and|&)[ \\t]*)\\b((?:19|20)\\d\\d)\\b",
+     "(?:(?:(?i:copyright)[^\\n\\dA-Za-z]{0,6}(?:(?i:\\(c\\)))?|(?i:\\(c\\))|©)[^\\n\\dA-Za-z]{0,4}|\\G(?!^)[ \\t]*(?:-|–|,|and|&)[ \\t]*)"
+     "\\b((?:19|20)\\d\\d)\\b",
      NULL, "copyright-in", NULL, false},
     {"year",
      "(?:^(?:Copyright:)?[ \\t]*(?:(?:(?i:\\(c\\))|©)[ \\t]*)?|\\G(?!^)[ \\t]*(?:-|–|,|and|&)[ \\t]*)\\b((?:19|20)\\d\\d)\\b",

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { TITLE_SIZE_MAX = 300, NOTE_SIZE_MAX = 4096 };
+enum { TITLE_SIZE_MAX = 300, FALLBACK_SIZE_MAX = 100, NOTE_SIZE_MAX = 4096 };
 
 void sl_builder_init(struct sl_builder *self, bool counts_text) {
     *self = (struct sl_builder){.counts_text = counts_text};
@@ -16,6 +16,7 @@ void sl_builder_fini(struct sl_builder *self) {
     sl_output_fini(&self->sections);
     sl_output_fini(&self->metadata);
     sl_string_fini(&self->title);
+    sl_string_fini(&self->first_text);
     sl_string_fini(&self->section_title);
 }
 
@@ -68,7 +69,9 @@ void sl_builder_block(struct sl_builder *self, const struct sl_part *part) {
     struct sl_span text = sl_span_trim(part->text);
     if (text.size == 0) return;
     if (!self->is_open) begin_section(self);
-    sl_builder_title(self, text);
+    if (self->first_text.size == 0 && strcmp(part->kind, "front-matter") != 0) {
+        sl_string_append_words(&self->first_text, sl_span_head(text, FALLBACK_SIZE_MAX));
+    }
     self->section_block_count++;
     struct sl_output *output = &self->sections;
     sl_output_map(output, part->ref_count > 0 ? 6 : 5);
@@ -109,7 +112,8 @@ sluice_outcome sl_builder_send(struct sl_builder *self, const struct sl_attempt 
     end_section(self);
     sl_output_array_close(&self->sections, self->sections_place, self->section_count);
     sl_builder_note(self, "offsets", sl_span_of(self->counts_text ? "text" : "source"));
-    if (self->title.failed || self->section_title.failed) return sl_attempt_no_memory(attempt);
+    sl_builder_title(self, sl_string_span(&self->first_text));
+    if (self->title.failed || self->first_text.failed || self->section_title.failed) return sl_attempt_no_memory(attempt);
     sl_output_init(&output);
     sl_output_map(&output, 5);
     sl_output_text(&output, "id");

@@ -20,6 +20,7 @@ struct sl_builder {
     struct sl_output sections;
     struct sl_output metadata;
     struct sl_string title;         /* of the document */
+    struct sl_string first_text;    /* the title when nothing else says one */
     struct sl_string section_title; /* of the section that begins with the next block */
     bool counts_text;               /* offsets are those of the blocks' joined text: for formats that are trees */
     size_t text_size;
