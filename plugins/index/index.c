@@ -53,7 +53,7 @@ static sluice_outcome write_batch(struct sl_store *store, const struct sl_attemp
     struct sl_index_change change;
     sqlite3 *db;
     if (sl_attempt_cancelled(attempt, 0, 0)) return SLUICE_FAILED_RETRYABLE;
-    int rc = sl_store_begin(store, &db);
+    int rc = sl_store_begin(store, sl_store_patience_ms(host->task(attempt->ctx)->timeout_ms), &db);
     if (rc != SQLITE_OK) return fail_store(attempt, store, rc);
     rc = sl_index_rows_replace(db, batch, &change);
     if (rc == SQLITE_OK) rc = sl_store_commit(store);

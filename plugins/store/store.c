@@ -114,17 +114,17 @@ static int make_tables_alone(const struct sl_store *self, sqlite3 *db) {
 static int prepare_file(struct sl_store *self) {
     int version = 0;
     (void)sqlite3_extended_result_codes(self->db, 0);
-    int rc = sqlite3_busy_timeout(self->db, SL_STORE_BUSY_MS);
-    if (rc == SQLITE_OK) rc = read_version(self->db, &version);
+    int rc = read_version(self->db, &version);
     if (rc == SQLITE_OK && version > SL_STORE_VERSION) rc = SL_STORE_NEWER;
     if (rc == SQLITE_OK && version == 0) rc = make_tables_alone(self, self->db);
     if (rc == SQLITE_OK) rc = sl_store_run(self->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
     return rc;
 }
 
-static int open_file(struct sl_store *self) {
+static int open_file(struct sl_store *self, int busy_ms) {
     struct stat status;
     int rc = sqlite3_open_v2(self->path, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_busy_timeout(self->db, busy_ms);
     if (rc == SQLITE_OK) rc = prepare_file(self);
     if (rc == SQLITE_OK && stat(self->path, &status) != 0) rc = SQLITE_CANTOPEN;
     if (rc == SQLITE_OK) {
@@ -138,11 +138,15 @@ static void keep_words(struct sl_store *self) {
     (void)snprintf(self->why, sizeof self->why, "%s", self->db ? sqlite3_errmsg(self->db) : "no memory");
 }
 
-int sl_store_begin(struct sl_store *self, sqlite3 **out_db) {
+int sl_store_patience_ms(unsigned timeout_ms) {
+    return timeout_ms / 3 < SL_STORE_BUSY_MS ? (int)(timeout_ms / 3) : SL_STORE_BUSY_MS;
+}
+
+int sl_store_begin(struct sl_store *self, int busy_ms, sqlite3 **out_db) {
     struct stat status;
     bool is_same = self->db && stat(self->path, &status) == 0 && status.st_dev == self->device && status.st_ino == self->inode;
     if (!is_same) close_file(self);
-    int rc = is_same ? SQLITE_OK : open_file(self);
+    int rc = is_same ? sqlite3_busy_timeout(self->db, busy_ms) : open_file(self, busy_ms);
     if (rc == SQLITE_OK) rc = sl_store_run(self->db, "BEGIN IMMEDIATE");
     if (rc == SQLITE_OK) {
         *out_db = self->db;

@@ -1,5 +1,5 @@
 /* The writer's side of `index.sqlite`: opened late, kept open, one transaction at a time. Several processes write to one file;
- * each waits for the others for SL_STORE_BUSY_MS at most. */
+ * each waits its turn for SL_STORE_BUSY_MS at most. */
 #ifndef SL_STORE_STORE_H
 #define SL_STORE_STORE_H
 
@@ -21,10 +21,13 @@ struct sl_store *sl_store_new(const char *data_directory);
 /* Closes and frees; NULL is allowed. */
 void sl_store_free(struct sl_store **self);
 
+/* How long one attempt of this timeout may wait: a third of it, at most SL_STORE_BUSY_MS. */
+int sl_store_patience_ms(unsigned timeout_ms);
+
 /* Opens the file if that is not done (or if it was removed since), makes its tables if they are missing, and begins a
- * transaction that may write. SQLITE_OK with *out_db (borrowed), or a code for sl_store_explain. Commits are on disk when they
+ * transaction that may write, waiting `busy_ms` at most for those of others. SQLITE_OK with *out_db (borrowed), or a code for sl_store_explain. Commits are on disk when they
  * return (synchronous=FULL). */
-int sl_store_begin(struct sl_store *self, sqlite3 **out_db);
+int sl_store_begin(struct sl_store *self, int busy_ms, sqlite3 **out_db);
 /* Ends the transaction; on any error nothing of it stays. */
 int sl_store_commit(struct sl_store *self);
 void sl_store_rollback(struct sl_store *self);
