@@ -1,0 +1,266 @@
+"""Every command against a running cluster: exit codes, streams, formats."""
+import json
+import os
+import re
+import subprocess
+import time
+import unittest
+
+from cluster import SLUICE, ClusterCase, cases, environment, run
+
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class Jobs(ClusterCase):
+    def submit(self, *words, **more):
+        return self.sluice("submit", *words, "-q", **more).stdout.strip()
+
+    def test_submit_prints_the_id_alone(self):
+        for words in (["-q"], [], ["-o", "name"]):
+            printed = self.sluice("submit", "quick", *words).stdout
+            self.assertRegex(printed, rf"\A{ID.pattern}\n\Z")
+        record = self.json("submit", "quick")
+        self.assertRegex(record["job_id"], ID)
+        self.assertEqual((record["run"], record["duplicate"]), (1, False))
+
+    def test_wait_prints_the_job_as_json(self):
+        job = self.json("submit", "quick", "--input", "-", "--wait", stdin='{"n": [1, 18446744073709551615, "x"]}')
+        self.assertEqual((job["status"], job["pipeline"], job["pipeline_version"]), ("completed", "quick", "2026-01-15"))
+        self.assertEqual(list(job["stages"]), ["one", "two"])
+        for key in ("job_id", "doc_key", "tenant_id", "run", "sub_state", "current_stage", "attempts", "retry_count",
+                    "error_reason", "created_at", "updated_at", "completed_at", "fields", "gate_state", "history"):
+            self.assertIn(key, job)
+        self.assertEqual(job, self.json("jobs", "show", job["job_id"]))
+        self.assertEqual(job, self.json("wait", job["job_id"]))
+
+    def test_the_exit_code_is_the_outcome(self):
+        self.sluice("submit", "quick", "--wait")
+        failed = self.sluice("submit", "failing", "--wait", expected=5)
+        self.assertIn("failed", failed.stdout)
+        self.assertIn("config.times", failed.stdout)
+        self.assertIn("config.times", self.sluice("jobs", "show", failed.stdout[:8]).stdout)
+        slow = self.submit("slow")
+        self.assertIn("goes on", self.sluice("wait", slow, "--timeout", "300ms", expected=7).stderr)
+        self.assertEqual(self.json("jobs", "show", slow)["status"], "processing")
+        self.assertEqual(self.sluice("jobs", "cancel", slow).stdout.strip(), slow)
+        self.sluice("wait", slow, expected=6)
+        self.assertIn("ended already", self.sluice("jobs", "cancel", slow, expected=10).stderr)
+
+    def test_a_reference_is_any_unique_start(self):
+        job = self.submit("quick")
+        for size in (36, 20, 12, 8):
+            self.assertEqual(self.json("jobs", "show", job[:size])["job_id"], job)
+        self.sluice("wait", job[:8])
+        unknown = self.sluice("jobs", "show", "00000000-0000-8000-8000-000000000000", expected=3)
+        self.assertIn("job", unknown.stderr)
+        self.sluice("wait", "00000000-0000-8000-8000-000000000000", expected=3)
+        self.sluice("jobs", "cancel", "00000000", expected=3)
+
+    def test_the_same_key_is_the_same_job(self):
+        first = self.submit("quick", "--key", "order-1", "--input", "-", stdin="1")
+        again = self.sluice("submit", "quick", "--key", "order-1", "--input", "-", stdin="1")
+        self.assertEqual(again.stdout.strip(), first)
+        self.assertIn("known already", again.stderr)
+        other = self.sluice("submit", "quick", "--key", "order-1", "--input", "-", stdin="2", expected=10)
+        self.assertEqual(other.stdout, "")
+        self.assertIn("give one of them", self.sluice("submit", "quick", "--key", "a", "--doc-key", "b", expected=2).stderr)
+
+    def test_a_failed_duplicate_says_what_to_do(self):
+        self.sluice("submit", "failing", "--doc-key", "d", "--wait", expected=5)
+        again = self.sluice("submit", "failing", "--doc-key", "d")
+        self.assertIn("sluice jobs show", again.stderr)
+        self.assertIn("another --key", again.stderr)
+
+    def test_output_and_events(self):
+        job = self.submit("quick", "--input", "-", stdin='{"a": 1}')
+        self.sluice("wait", job)
+        self.assertIsInstance(self.json("jobs", "output", job), dict)
+        self.sluice("jobs", "output", job, "no_such_key", expected=3)
+        events = self.json("jobs", "events", job)
+        self.assertEqual([event["n"] for event in events], sorted(event["n"] for event in events))
+        self.assertTrue(all({"n", "at", "event"} <= set(event) for event in events))
+
+    def test_labels_and_tenants_are_checked(self):
+        self.submit("quick", "--label", "team=a", "--label", "day=monday", "--tenant", "acme")
+        self.sluice("submit", "quick", "--label", "team", expected=2)
+        self.sluice("submit", "quick", "--tenant", "no such", expected=2)
+
+    def test_a_list_is_pure_in_every_format(self):
+        job = self.submit("quick")
+        self.sluice("wait", job)
+        for words in (["jobs", "list"], ["pipelines", "list"], ["stages", "list"], ["workers", "list"], ["plugin", "list"]):
+            self.assertIsInstance(self.json(*words), list)
+            lines = self.sluice(*words, "-o", "jsonl").stdout.splitlines()
+            self.assertTrue(lines and all(isinstance(json.loads(line), dict) for line in lines), words)
+            names = self.sluice(*words, "-o", "name").stdout.splitlines()
+            self.assertEqual(len(names), len(lines))
+            self.assertTrue(all(name and " " not in name for name in names))
+            self.assertNotIn("\x1b", self.sluice(*words).stdout)
+        self.assertIsInstance(self.json("status"), dict)
+        self.assertEqual(self.json("version")["wire"], 1)
+
+    def test_jobs_are_listed_by_status_and_in_pages(self):
+        jobs = [self.submit("quick") for _ in range(5)]
+        self.sluice("wait", *jobs)
+        failed = self.sluice("submit", "failing", "--wait", expected=5).stdout.split()[0]
+        listed = [job["job_id"] for job in self.json("jobs", "list", "--status", "failed")]
+        self.assertIn(failed, listed)
+        self.assertFalse(set(jobs) & set(listed))
+        self.assertEqual(len(self.json("jobs", "list", "--limit", "2")), 2)
+        self.assertIn("did you mean failed", self.sluice("jobs", "list", "--status", "faild", expected=2).stderr)
+
+    def test_wait_for_many_is_as_bad_as_the_worst(self):
+        good, bad = self.submit("quick"), self.submit("failing")
+        self.sluice("wait", good, bad, expected=5)
+        both = self.dev.run("wait", good, bad, good, "-o", "json")
+        self.assertEqual((both.returncode, len(json.loads(both.stdout))), (5, 2))
+        self.sluice("wait", good, "--for", "dinner", expected=2)
+
+    def test_an_unknown_pipeline_suggests_the_nearest(self):
+        ended = self.sluice("submit", "quik", expected=3)
+        self.assertEqual(ended.stdout, "")
+        self.assertIn('did you mean "quick"', ended.stderr)
+
+    def test_a_type_that_nobody_offers_is_said(self):
+        start = time.monotonic()
+        submitted = self.sluice("submit", "nobody")
+        self.assertLess(time.monotonic() - start, 10)
+        self.assertIn("pdf-pages", submitted.stderr)
+        watched = self.dev.popen("watch", submitted.stdout.strip())
+        wanted = ["pdf-pages", "connected workers: worker-"]
+        for line in watched.stderr:
+            wanted = [part for part in wanted if part not in line]
+            if not wanted:
+                break
+        self.assertEqual(wanted, [], "watch said nothing of these")
+        self.assertLess(time.monotonic() - start, 20)
+        watched.send_signal(2)
+        self.assertEqual(watched.wait(30), 130)
+        watched.stdout.close()
+        watched.stderr.close()
+
+
+class Each(ClusterCase):
+    words = (os.path.join(cases.SOURCE, "deploy", "pipelines"),)
+
+    def test_one_job_per_file_and_none_twice(self):
+        folder = os.path.join(self.dev.folder, "documents")
+        os.makedirs(os.path.join(folder, "nothing"))
+        for number in range(5):
+            with open(os.path.join(folder, f"{number}.md"), "w", encoding="utf-8") as file:
+                file.write(f"# Document {number}\n\nCopyright 2026 Some Body. Licensed under the MIT licence.\n")
+        first = self.sluice("submit", "auto", "--each", folder, "--watch")
+        self.assertIn("5 files: 5 submitted, 0 known already; 5 jobs: 5 completed", first.stdout)
+        again = self.sluice("submit", "auto", "--watch", "--each", os.path.join(folder, "*.md"))
+        self.assertIn("5 files: 0 submitted, 5 known already", again.stdout)
+        self.assertIn("no stage was done again", again.stderr)
+        open(os.path.join(folder, "empty.md"), "w", encoding="utf-8").close()
+        with open(os.path.join(folder, "large.bin"), "wb") as file:
+            file.truncate(200 << 20)
+        mixed = self.sluice("submit", "auto", "--each", folder, os.path.join(folder, "nothing"), "absent.md", "--wait", expected=1)
+        for named in ("empty.md", "large.bin", "nothing", "absent.md"):
+            self.assertIn(named, mixed.stderr)
+        records = json.loads(self.dev.run("submit", "auto", "--each", f"{folder}/0.md", f"{folder}/1.md", "-o", "json").stdout)
+        self.assertEqual(sorted(os.path.basename(record["path"]) for record in records), ["0.md", "1.md"])
+        self.assertTrue(all(record["duplicate"] for record in records))
+        found = json.loads(run("search", "licence", "--data", self.dev.data, "-o", "json").stdout)
+        self.assertEqual(len(found), 5)
+        self.assertTrue(all({"document", "start", "end", "score", "text"} <= set(hit) for hit in found))
+        self.assertIn("5 documents", run("search", "--data", self.dev.data).stdout)
+        self.assertEqual(run("search", "zebra", "--data", self.dev.data).returncode, 0)
+        like = run("search", "--like", "some licence", "--data", self.dev.data, "--limit", "2", "-o", "name")
+        self.assertEqual(len(like.stdout.splitlines()), 2)
+        self.sluice("submit", "auto", "--each", folder, "--key", "k", expected=2)
+        self.sluice("submit", "auto", "--each", expected=2)
+
+
+class Cluster(ClusterCase):
+    def test_pipelines_are_applied_shown_and_drawn(self):
+        path = os.path.join(self.dev.folder, "new.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('name: new\nversion: "2026-01-15"\nstages:\n  - {name: a, type: noop}\n  - {name: b, type: noop, depends_on: [a]}\n')
+        self.assertEqual(self.sluice("pipelines", "lint", path).stdout, "")
+        self.assertIn("applied", self.sluice("pipelines", "apply", path).stdout)
+        self.assertFalse(self.json("pipelines", "apply", path)["changed"])
+        self.assertIn("new", self.sluice("pipelines", "list", "-o", "name").stdout.split())
+        shown = self.json("pipelines", "show", "new")
+        self.assertEqual([stage["name"] for stage in shown["stages"]], ["a", "b"])
+        tree = self.sluice("pipelines", "graph", path).stdout
+        self.assertEqual(tree, self.sluice("pipelines", "graph", "new").stdout)
+        self.assertIn('"a" -> "b"', self.sluice("pipelines", "graph", "new", "-o", "dot").stdout)
+        self.assertIn("s_a --> s_b", self.sluice("pipelines", "graph", "new", "-o", "mermaid").stdout)
+        self.sluice("pipelines", "graph", "new", "-o", "svg", expected=2)
+        self.sluice("pipelines", "show", "absent", expected=3)
+
+    def test_a_bad_file_is_refused_with_its_place(self):
+        path = os.path.join(self.dev.folder, "bad.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('name: bad\nversion: "2026-01-15"\nstages:\n  - {name: chunk, type: noop}\n  - {name: b, type: noop, depends_on: [chnk]}\n')
+        for verb in ("lint", "apply"):
+            ended = self.sluice("pipelines", verb, path, expected=9)
+            self.assertRegex(ended.stderr, rf"{path}:5:\d+: error: ")
+            self.assertIn('did you mean "chunk"?', ended.stderr)
+        self.assertNotIn("bad", self.sluice("pipelines", "list", "-o", "name").stdout.split())
+        self.sluice("pipelines", "lint", "absent.yaml", expected=3)
+
+    def test_status_tells_when_it_is_ready(self):
+        self.assertEqual(self.sluice("status", "--ready", "-q").stdout, "")
+        self.assertTrue(self.json("status")["ready"])
+        workers = self.json("workers", "list")
+        self.assertEqual(sorted(worker["name"] for worker in workers), ["worker-1", "worker-2"])
+        self.assertIn("noop", [stage["type"] for stage in self.json("stages", "list")])
+
+    def test_plugins_are_explained(self):
+        self.assertIn("probe", self.sluice("plugin", "list", "-o", "name").stdout)
+        self.assertIn("noop", self.sluice("plugin", "info", "noop").stdout)
+        self.assertIn('did you mean "noop"', self.sluice("plugin", "info", "nop", expected=3).stderr)
+
+    def test_bench_measures(self):
+        for workload, stages in (("flat", 1), ("chain", 8), ("dag", 8), ("fan", 10)):
+            figures = self.json("bench", "--workload", workload, "--jobs", "20", "--in-flight", "5", "--payload", "100")
+            self.assertEqual((figures["jobs"], figures["stages_per_job"], figures["failed"]), (20, stages, 0))
+            for key in ("jobs_per_second", "stages_per_second"):
+                self.assertGreater(figures[key], 0)
+            self.assertLessEqual(figures["job_ms"]["p50"], figures["job_ms"]["p99"])
+        self.sluice("bench", "--workload", "chian", expected=2)
+
+    def test_a_reader_that_goes_away_is_no_error(self):
+        ended = subprocess.run(["bash", "-c", f"set -o pipefail; {SLUICE} stages list -o jsonl | head -c 1 >/dev/null; "
+                                              f"{SLUICE} version >/dev/full"],
+                               env=environment(SLUICE_BROKER=self.dev.endpoint), capture_output=True, text=True, check=False)
+        self.assertEqual(ended.returncode, 1)
+        self.assertEqual(ended.stderr, "sluice: cannot write to stdout\n")
+
+
+class Alone(unittest.TestCase):
+    def test_without_a_broker_the_answer_is_8_and_how_to_start_one(self):
+        start = time.monotonic()
+        ended = run("jobs", "list", "--broker", "ipc:///nowhere/at/all.sock")
+        self.assertEqual(ended.returncode, 8)
+        self.assertIn("sluice dev", ended.stderr)
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_the_first_word_comes_soon(self):
+        start = time.monotonic()
+        process = subprocess.Popen([SLUICE, "submit", "quick", "--broker", "ipc:///nowhere/at/all.sock", "--timeout", "2s"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=environment())
+        first = process.stderr.readline()
+        self.assertLess(time.monotonic() - start, 0.5)
+        self.assertIn("waiting for the broker", first)
+        _, rest = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 8)
+        self.assertIn("nothing has happened", rest)
+
+    def test_examples_of_help_are_commands(self):
+        listed = run("help").stdout
+        for name in re.findall(r"(?m)^  ([a-z]+(?: [a-z]+)?)  +[A-Z]", listed):
+            shown = run(*name.split(), "--help")
+            self.assertEqual(shown.returncode, 0, name)
+            head = "\n".join(shown.stdout.splitlines()[:15])
+            self.assertIn(f"sluice {name}", head)
+            self.assertEqual(shown.stdout, run("help", *name.split()).stdout)
+
+
+if __name__ == "__main__":
+    cases.main()
