@@ -160,7 +160,7 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
         if (job->cold && !job->loading && !job->corrupt) sl_job_fill(self, job, reply);
         int rc = answer(self, asked, job, true, reply);
         bool spare = job->state == SL_JOB_QUEUED && !job->ahead && !job->settling && job->first_unsettled == 0;
-        if (spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job);
+        if (spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job, true);
         return rc;
     }
     int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);

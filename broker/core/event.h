@@ -79,6 +79,7 @@ struct sl_ev_watch {
     uint64_t peer, message_id;
     const struct sl_job_id *jobs;
     uint32_t job_count;
+    bool ends_only; /* told at once and at the end only */
 };
 
 struct sl_ev_hello {

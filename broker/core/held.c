@@ -1,5 +1,6 @@
 /* Attempts that a worker still holds although they are not its current ones: cancelled and not ended yet, or of a shard that is not
- * open here. Each takes a slot until the worker answers for it, or two heartbeats in a row do not name it. */
+ * open here. Each takes a slot until the worker answers for it, or two heartbeats in a row do not name it, nor in the time of two (a
+ * connection that was stuck gives several at once). */
 #include "sched_state.h"
 
 enum { UNNAMED_MAX = 2 };
@@ -7,6 +8,7 @@ enum { UNNAMED_MAX = 2 };
 struct held {
     struct sl_link link;
     struct sl_token token;
+    uint64_t named_at; /* ns */
     uint8_t unnamed; /* heartbeats in a row that did not name it */
     bool named;      /* by the heartbeat at hand */
 };
@@ -36,6 +38,7 @@ void sl_session_hold(struct sl_sched *self, struct sl_session *session, const st
         sl_list_append(&session->held, &held->link);
     }
     held->named = true;
+    held->named_at = self->now;
 }
 
 void sl_session_let_go(struct sl_sched *self, struct sl_session *session, const struct sl_token *token) {
@@ -48,9 +51,11 @@ void sl_session_let_go_unnamed(struct sl_sched *self, struct sl_session *session
     while (link) {
         struct sl_link *next = sl_list_next(&session->held, link);
         struct held *held = held_of(link);
-        held->unnamed = held->named ? 0 : (uint8_t)(held->unnamed + 1);
+        if (held->named) held->unnamed = 0;
+        else if (held->unnamed < UNNAMED_MAX) held->unnamed++;
         held->named = false;
-        if (held->unnamed >= UNNAMED_MAX) forget(self, session, held);
+        bool long_ago = self->now - held->named_at >= (uint64_t)UNNAMED_MAX * self->config.heartbeat_ms * 1000000u;
+        if (held->unnamed == UNNAMED_MAX && long_ago) forget(self, session, held);
         link = next;
     }
 }

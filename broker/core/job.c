@@ -75,9 +75,9 @@ void sl_job_remove(struct sl_job_table *self, struct sl_job *job) {
     sl_job_free(self, &job);
 }
 
-void sl_job_cool(struct sl_job_table *table, struct sl_job *job) {
+void sl_job_cool(struct sl_job_table *table, struct sl_job *job, bool with_facts) {
     SL_ASSERT(job->first_unsettled == 0);
-    drop_blob(table, &job->facts);
+    if (with_facts) drop_blob(table, &job->facts);
     drop_blob(table, &job->payload);
     for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) drop_blob(table, &job->run->stages[i].output);
     job->cold = true;

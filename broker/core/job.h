@@ -133,8 +133,9 @@ void sl_job_free(struct sl_job_table *self, struct sl_job **job);
 struct sl_run *sl_run_new(struct sl_job_table *table, const struct sl_pipeline *pipeline, uint32_t number);
 void sl_run_free(struct sl_job_table *table, struct sl_run **run);
 
-/* Frees the parts of a job that only its record needs, once they stand in Redis: facts, payload, outputs. */
-void sl_job_cool(struct sl_job_table *table, struct sl_job *job);
+/* Frees what stands in Redis of a settled job: payload and outputs; with_facts: the submission's facts too, which a job under way
+ * keeps. */
+void sl_job_cool(struct sl_job_table *table, struct sl_job *job, bool with_facts);
 
 /* Sorts a list of jobs (linked by `queue`) by the commit that created them, then by id. */
 void sl_jobs_sort(struct sl_list *list);

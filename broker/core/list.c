@@ -159,7 +159,7 @@ static int take_job(struct sl_sched *self, struct sl_query *query, const struct 
         if (fill) sl_job_fill(self, job, reply);
         int rc = take_view(self, query, job);
         bool spare = job->state == SL_JOB_QUEUED && !job->ahead && !job->settling && job->first_unsettled == 0;
-        if (fill && spare && !job->corrupt) sl_job_cool(&shard->table, job);
+        if (fill && spare && !job->corrupt) sl_job_cool(&shard->table, job, true);
         return rc;
     }
     int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);

@@ -224,7 +224,7 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
 static int watch_found(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     struct sl_job *job = sl_job_find(&sl_shard_of(self, query->read_id)->table, query->read_id);
     if (!job) return sl_watch_found(self, query->peer, query->read_id, reply);
-    int rc = sl_watch_add(self, job, query->peer);
+    int rc = sl_watch_add(self, job, (struct sl_follower){.peer = query->peer});
     return rc ? rc : sl_watch_tell(self, job, query->peer);
 }
 

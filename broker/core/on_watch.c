@@ -31,7 +31,7 @@ int sl_on_watch(struct sl_sched *self, const struct sl_event *event) {
         struct sl_job *job = sl_job_find(&shard->table, id);
         int rc;
         if (job) {
-            rc = sl_watch_add(self, job, watch->peer);
+            rc = sl_watch_add(self, job, (struct sl_follower){.peer = watch->peer, .ends_only = watch->ends_only});
             if (!rc) rc = sl_watch_tell(self, job, watch->peer);
         } else {
             rc = sl_query_watch(self, watch->peer, id);

@@ -75,10 +75,15 @@ struct sl_lookup {
     struct sl_waiter *first, *last;
 };
 
+struct sl_follower {
+    uint64_t peer;
+    bool ends_only;
+};
+
 struct sl_watch {
     struct sl_job_id id; /* first */
     uint32_t peer_count, peer_capacity;
-    uint64_t *peers; /* owns */
+    struct sl_follower *peers; /* owns */
 };
 
 struct sl_sched {
@@ -249,7 +254,7 @@ void sl_view_state(struct sl_buf *buf, const struct sl_job *job);
 
 /* watch.c */
 int sl_watch_tell(struct sl_sched *self, const struct sl_job *job, uint64_t peer);
-int sl_watch_add(struct sl_sched *self, struct sl_job *job, uint64_t peer);
+int sl_watch_add(struct sl_sched *self, struct sl_job *job, struct sl_follower follower);
 void sl_watch_end(struct sl_sched *self, struct sl_job_id id);
 int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_ledger_reply *reply);
 void sl_watch_changed(struct sl_sched *self, const struct sl_job *job);

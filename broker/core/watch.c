@@ -53,8 +53,10 @@ uint32_t sl_watch_count(struct sl_sched *self, const struct sl_job *job) {
 
 void sl_watch_changed(struct sl_sched *self, const struct sl_job *job) {
     const struct sl_watch *watch = sl_idmap_find(&self->watches, job->id.bytes);
+    bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
     for (uint32_t i = 0; watch && i < watch->peer_count; i++) {
-        (void)sl_watch_tell(self, job, watch->peers[i]); /* a lost one: the follower asks again after a silence */
+        if (watch->peers[i].ends_only && !ended) continue;
+        (void)sl_watch_tell(self, job, watch->peers[i].peer); /* a lost one: the follower asks again after a silence */
     }
 }
 
@@ -74,7 +76,7 @@ void sl_watch_forget_peer(struct sl_sched *self, uint64_t peer) {
         while (!again && (watch = sl_idmap_each(&self->watches, &cursor))) {
             uint32_t kept = 0;
             for (uint32_t i = 0; i < watch->peer_count; i++) {
-                if (watch->peers[i] != peer) watch->peers[kept++] = watch->peers[i];
+                if (watch->peers[i].peer != peer) watch->peers[kept++] = watch->peers[i];
             }
             watch->peer_count = kept;
             if (kept > 0) continue;
@@ -91,7 +93,7 @@ void sl_watch_end(struct sl_sched *self, struct sl_job_id id) {
     if (watch) free_watch(self, watch);
 }
 
-int sl_watch_add(struct sl_sched *self, struct sl_job *job, uint64_t peer) {
+int sl_watch_add(struct sl_sched *self, struct sl_job *job, struct sl_follower follower) {
     struct sl_watch *watch = sl_idmap_find(&self->watches, job->id.bytes);
     if (!watch) {
         if (sl_idmap_reserve(&self->watches, 1)) return SL_E_NO_MEMORY;
@@ -102,16 +104,18 @@ int sl_watch_add(struct sl_sched *self, struct sl_job *job, uint64_t peer) {
     }
     job->watched = true;
     for (uint32_t i = 0; i < watch->peer_count; i++) {
-        if (watch->peers[i] == peer) return SL_OK;
+        if (watch->peers[i].peer != follower.peer) continue;
+        watch->peers[i] = follower;
+        return SL_OK;
     }
     if (watch->peer_count == watch->peer_capacity) {
         uint32_t capacity = watch->peer_capacity ? 2 * watch->peer_capacity : 2;
-        uint64_t *peers = self->alloc.resize(self->alloc.context, watch->peers, watch->peer_capacity * sizeof *peers,
+        struct sl_follower *peers = self->alloc.resize(self->alloc.context, watch->peers, watch->peer_capacity * sizeof *peers,
                                              capacity * sizeof *peers);
         if (!peers) return SL_E_NO_MEMORY;
         watch->peers = peers;
         watch->peer_capacity = capacity;
     }
-    watch->peers[watch->peer_count++] = peer;
+    watch->peers[watch->peer_count++] = follower;
     return SL_OK;
 }

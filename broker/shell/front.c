@@ -155,7 +155,8 @@ static int on_watch(struct sl_broker *self, uint64_t peer, uint64_t message_id, 
     event.watch = (struct sl_ev_watch){.peer = peer,
                                        .message_id = message_id,
                                        .jobs = (const struct sl_job_id *)(const void *)self->decoded.data,
-                                       .job_count = (uint32_t)(self->decoded.size / sizeof ref.job)};
+                                       .job_count = (uint32_t)(self->decoded.size / sizeof ref.job),
+                                       .ends_only = watch.ends_only};
     sl_broker_step(self, &event);
     return SL_OK;
 }

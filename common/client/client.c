@@ -77,6 +77,10 @@ bool sl_client_is_refused(const struct sl_client *self) {
     return sl_endpoint_is_refused(&self->endpoint);
 }
 
+void sl_client_watch_ends_only(struct sl_client *self) {
+    sl_session_watch_ends_only(self->session);
+}
+
 int sl_client_watch(struct sl_client *self, struct sl_job_id job) {
     return sl_session_watch(self->session, sl_client_now(), job);
 }

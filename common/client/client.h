@@ -39,6 +39,9 @@ int sl_client_accept_type(struct sl_client *self, const struct sl_wire_accept_ty
 /* Whether another request may start. */
 bool sl_client_has_room(const struct sl_client *self);
 
+/* From now on watches tell about a job's state now and about its end only: for those who count ends. */
+void sl_client_watch_ends_only(struct sl_client *self);
+
 /* Follows a job until it ends: SL_SESSION_CHANGE for its state now and for every change. 0, or SL_E_NO_MEMORY. */
 int sl_client_watch(struct sl_client *self, struct sl_job_id job);
 void sl_client_unwatch(struct sl_client *self, struct sl_job_id job);

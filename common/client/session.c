@@ -137,6 +137,10 @@ int sl_session_start(struct sl_session *self, uint64_t now, struct sl_bytes fram
     return SL_OK;
 }
 
+void sl_session_watch_ends_only(struct sl_session *self) {
+    self->watches.ends_only = true;
+}
+
 int sl_session_watch(struct sl_session *self, uint64_t now, struct sl_job_id job) {
     bool added;
     int rc = sl_watches_add(&self->watches, job, &added);

@@ -68,6 +68,9 @@ uint64_t sl_session_next_id(const struct sl_session *self);
  * 0; SL_E_AGAIN when the window is full; SL_E_NO_MEMORY. On failure nothing has changed. */
 int sl_session_start(struct sl_session *self, uint64_t now, struct sl_bytes frame, uint64_t deadline);
 
+/* From now on watches tell about a job's state now and about its end only: for those who count ends. */
+void sl_session_watch_ends_only(struct sl_session *self);
+
 /* Follows a job until it is terminal or unknown; watching it already is fine. 0, or SL_E_NO_MEMORY. */
 int sl_session_watch(struct sl_session *self, uint64_t now, struct sl_job_id job);
 

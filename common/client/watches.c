@@ -75,7 +75,7 @@ bool sl_watches_next_frame(struct sl_watches *self, uint64_t message_id, struct 
     if (self->due.count == 0) return false;
     sl_buf_clear(items);
     sl_buf_clear(frame);
-    struct sl_wire_watch message = {0};
+    struct sl_wire_watch message = {.ends_only = self->ends_only};
     struct sl_link *link = sl_list_first(&self->due);
     for (; link && message.jobs.count < SL_WATCHES_PER_MESSAGE; link = sl_list_next(&self->due, link)) {
         sl_wire_job_ref_put(items, &(struct sl_wire_job_ref){.job = SL_CONTAINER(link, struct watch, link)->job});

@@ -16,6 +16,7 @@ struct sl_watches {
     struct sl_list due;    /* to be asked for */
     struct sl_list asked;
     const struct sl_alloc *alloc;
+    bool ends_only;        /* tell about the state now and about the end, nothing between */
 };
 
 void sl_watches_init(struct sl_watches *self, const struct sl_alloc *alloc, uint64_t seed);
