@@ -14,6 +14,8 @@ bool sl_token_equal(const struct sl_token *a, const struct sl_token *b) {
 
 uint16_t sl_job_shard(struct sl_job_id id, uint16_t shards) {
     SL_ASSERT(shards > 0);
+    bool power_of_two = (shards & (shards - 1)) == 0;
+    if (power_of_two) return (uint16_t)((id.bytes[14] << 8 | id.bytes[15]) & (shards - 1));
     uint32_t rest = 0;
     for (size_t i = 0; i < sizeof id.bytes; i++) rest = (rest * 256 + id.bytes[i]) % shards;
     return (uint16_t)rest;
