@@ -169,6 +169,11 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
         char text[SL_ID_TEXT_SIZE];
         sl_id_to_text(query->read_id.bytes, text);
         bool damaged = reply->item_count > 0;
+        if (!damaged) rc = sl_shard_prove(self, shard);
+        if (rc == SL_E_AGAIN) {
+            return sl_reject(self, asked->peer, asked->message_id, NULL, SL_REJECT_NOT_READY,
+                             "the broker does not hold this job's shard any more");
+        }
         return sl_reject(self, asked->peer, asked->message_id, shard,
                          damaged ? SL_REJECT_DAMAGED : SL_REJECT_UNKNOWN_JOB,
                          damaged ? "the stored record of job %s cannot be read"

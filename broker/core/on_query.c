@@ -205,6 +205,10 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
     struct sl_job *job;
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc && sl_shard_prove(self, shard) == SL_E_AGAIN) {
+        return sl_reject(self, cancel->peer, cancel->message_id, NULL, SL_REJECT_NOT_READY,
+                         "the broker does not hold this job's shard any more");
+    }
     if (rc) {
         return sl_reject(self, cancel->peer, cancel->message_id, shard, SL_REJECT_UNKNOWN_JOB,
                          "there is no job %s; see: sluice jobs list", text);

@@ -1,8 +1,10 @@
 /* A client follows jobs: each is told at once, and after every change. One that is not in memory is looked up. */
 #include "sched_state.h"
 
-static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_shard *shard) {
+static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id id, struct sl_shard *shard) {
     int rc = sl_effects_reserve(self, 1);
+    if (!rc) rc = sl_shard_prove(self, shard);
+    if (rc == SL_E_AGAIN) return SL_OK; /* the shard was lost since: the follower asks again */
     if (rc) return rc;
     struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CHANGED, shard);
     effect->peer = peer;

@@ -182,6 +182,7 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     if (rc) return rc;
     shard->commit_n = shard->recovery.commit_n;
     shard->state = SL_SHARD_OPEN;
+    shard->suspect = false;
     self->figures.shards_open++;
     sl_recover_clear(self, shard);
     sl_shard_index(self, shard);
@@ -189,7 +190,8 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     return SL_OK;
 }
 
-/* A recovery that cannot go on: damage quarantines, no memory begins again. */
+/* A recovery that cannot go on. No memory: it begins again. Damage: a new owner that trims the log under this reader looks the same, so
+ * the lease is asked first; what is still damaged at the second reading quarantines the shard. */
 static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
     if (rc == SL_E_NO_MEMORY) {
         sl_alarm(self, shard, "no memory to recover the shard; trying again");
@@ -197,6 +199,12 @@ static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
         sl_shard_resume(self, shard);
         return SL_OK;
     }
+    if (!shard->suspect) {
+        shard->suspect = true;
+        sl_shard_resume(self, shard);
+        return SL_OK;
+    }
+    shard->suspect = false;
     sl_shard_quarantine(self, shard, "the shard's log is damaged: it is quarantined, other shards go on");
     return SL_OK;
 }

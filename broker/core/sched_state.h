@@ -181,6 +181,9 @@ int sl_shard_seal(struct sl_sched *self, struct sl_shard *shard, enum sl_ledger_
                   struct sl_blob *body);
 void sl_shard_reply(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
 void sl_shard_resume(struct sl_sched *self, struct sl_shard *shard);
+/* Makes the shard's tag the number of a write that is not sent yet. An answer that something is *not* there rests on it: only a write
+ * that is performed after the read proves that nobody else owns the shard. 0, SL_E_AGAIN (it is not ours), SL_E_NO_MEMORY. */
+int sl_shard_prove(struct sl_sched *self, struct sl_shard *shard);
 /* Says that messages which rest on durable writes may leave; room for one effect was reserved. */
 void sl_shard_release(struct sl_sched *self, const struct sl_shard *shard);
 void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_state state);

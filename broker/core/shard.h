@@ -70,6 +70,7 @@ struct sl_shard {
     uint16_t index;
     enum sl_shard_state state;
     bool unsure;          /* the connection was cut: RESUME will tell what Redis holds */
+    bool suspect;         /* what was read of it looked damaged: read once more, while the lease is still ours */
     bool releasing;       /* drain: its release is sealed */
     bool released;        /* drain: given back */
     uint64_t acquire_serial; /* of the ACQUIRE whose answer counts */

@@ -141,7 +141,7 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
     sl_shard_forget(self, shard);
     if (shard->state == SL_SHARD_OPEN) self->figures.shards_open--;
     shard->state = state;
-    shard->unsure = false;
+    shard->unsure = shard->suspect = false;
     shard->seen_epoch = shard->seen_n = 0;
     shard->still_polls = 0;
     shard->still_since = self->now;
@@ -186,6 +186,11 @@ static void write_reply(struct sl_sched *self, struct sl_shard *shard, const str
         sl_shard_quarantine(self, shard, "Redis refused a write that it should have taken; the shard is quarantined");
         return;
     }
+}
+
+int sl_shard_prove(struct sl_sched *self, struct sl_shard *shard) {
+    if (shard->state != SL_SHARD_OPEN || shard->releasing) return SL_E_AGAIN;
+    return shard->batch_count > 0 ? SL_OK : sl_shard_seal(self, shard, SL_LEDGER_BEAT, 0, NULL);
 }
 
 /* Asks Redis where the shard stands; until the answer nothing is sent. */

@@ -141,7 +141,8 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
         forget_waiting(broker, effect->shard);
         return;
     case SL_DO_ALARM:
-        SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 91, effect->shard, "%s", sim_effect_text(world, effect));
+        SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 91, effect->shard, "shard %d: %s", (int16_t)effect->shard,
+                  sim_effect_text(world, effect));
         sim_oracle_on_alarm(world, broker->index, effect);
         return;
     case SL_DO_TYPE:

@@ -52,14 +52,29 @@ static void give_up(struct god *god, uint32_t first) {
     god->history.count = first;
 }
 
+/* Whether an owner that repairs still has that commit. */
+static bool still_has(const struct world *world, const struct call *call, uint64_t n, uint64_t digest) {
+    const struct owner *owner = &world->owners[call->slot];
+    if (!call->repairs || owner->incarnation != call->owner) return false;
+    for (uint32_t i = 0; i < owner->kept_count; i++) {
+        if (owner->kept[i].n == n) return owner->kept[i].digest == digest;
+    }
+    return false;
+}
+
 /* Who takes the shard goes on from what Redis holds. What it held beyond is lost, unless the taker still has it. */
 void god_acquire(struct world *world, const struct call *call) {
     struct god *god = &world->god;
     uint32_t first = god->history.count;
     while (first > 0 && god->history.n[first - 1] > world->redis.lease.n) first--;
-    if (call->repairs || first == god->history.count) return;
+    while (first < god->history.count && still_has(world, call, god->history.n[first], god->history.digest[first])) first++;
+    if (first == god->history.count) return;
     if (god->setbacks == 0) god_fail(world, "commits are lost although Redis never went back");
     give_up(god, first);
+}
+
+void god_cut_history(struct history *history, uint64_t n) {
+    while (history->count > 0 && history->n[history->count - 1] > n) history->count--;
 }
 
 /* Redis is at another state: an earlier one of this timeline, whose suffix may still be repaired, or one of a timeline that was given
@@ -72,7 +87,9 @@ void god_go_back(struct world *world, const struct history *history) {
         common++;
     }
     god->setbacks++;
-    if (common == history->count) return;
+    bool is_ours = common == history->count &&
+                   (common == god->history.count || god->history.n[common] > world->redis.lease.n);
+    if (is_ours) return;
     give_up(god, common);
     god->history = *history;
 }

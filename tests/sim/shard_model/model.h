@@ -222,6 +222,8 @@ void store_go_back(struct world *world);
 void god_fail(struct world *world, const char *why);
 void god_commit(struct world *world, const struct write *write);
 void god_acquire(struct world *world, const struct call *call);
+/* What Redis itself holds of a history when it stands at n. */
+void god_cut_history(struct history *history, uint64_t n);
 void god_go_back(struct world *world, const struct history *history);
 void god_ack(struct world *world, const struct batch *batch);
 void god_check_recovered(struct world *world, const struct owner *owner);

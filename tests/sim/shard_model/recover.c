@@ -1,6 +1,8 @@
 /* How an owner comes to a shard, and how it finds out where it stands after a cut. */
 #include "model.h"
 
+enum { ALL_READ = 2 }; /* records and log */
+
 void owner_send(struct world *world, struct owner *owner, struct call *call) {
     if (owner->queue_count == QUEUE_MAX || owner->reply_count + owner->queue_count == QUEUE_MAX) {
         store_cut(world, owner); /* a connection that stalls is given up */
@@ -85,6 +87,7 @@ void owner_resume(struct world *world, struct owner *owner) {
     struct call call = {.verb = RESUME};
     if (owner->state == IDLE || owner->state == QUARANTINED) return;
     owner->unsure = true;
+    owner->reads = 0; /* what was read over another connection may be of another state */
     owner->ignore_until = owner->serial;
     owner_send(world, owner, &call);
 }
@@ -156,7 +159,14 @@ static void resumed_before_us(struct world *world, struct owner *owner, const st
     send_acquire(world, owner, lease->epoch, lease->n, owner->epoch_wanted);
 }
 
-/* The lease after a cut. */
+/* What was read is ours: the lease was the same before and after. */
+static void open_shard(struct world *world, struct owner *owner) {
+    owner->state = OPEN;
+    owner->unsure = false;
+    god_check_recovered(world, owner);
+}
+
+/* The lease after a cut, or after a recovery has read everything. */
 void owner_resumed(struct world *world, struct owner *owner, const struct reply *reply) {
     const struct lease *lease = &reply->lease;
     bool ours = lease->owner == owner->incarnation;
@@ -169,7 +179,9 @@ void owner_resumed(struct world *world, struct owner *owner, const struct reply 
     } else if (owner->state == REPAIRING && ours && lease->epoch == owner->epoch_wanted) {
         repaired(world, owner, lease);
     } else if (ours && lease->epoch == owner->epoch) {
-        if (owner->state == RECOVERING) {
+        if (owner->state == RECOVERING && owner->reads == ALL_READ) {
+            open_shard(world, owner);
+        } else if (owner->state == RECOVERING) {
             begin_recovery(owner, lease);
         } else {
             owner->state = OPEN;
@@ -229,7 +241,7 @@ static bool read_log(struct world *world, struct owner *owner) {
 
 /* One step of reading what Redis holds: first the live records and the tombstones, then the log. */
 void owner_recover(struct world *world, struct owner *owner) {
-    if (owner->state != RECOVERING || owner->unsure) return;
+    if (owner->state != RECOVERING || owner->unsure || owner->reads == ALL_READ) return;
     if (owner->reads++ == 0) {
         memset(owner->jobs, 0, sizeof owner->jobs);
         memset(&owner->open, 0, sizeof owner->open);
@@ -240,8 +252,13 @@ void owner_recover(struct world *world, struct owner *owner) {
         return;
     }
     if (read_log(world, owner)) {
-        owner->state = OPEN;
-        god_check_recovered(world, owner);
+        if (without(world, RULE_CONFIRM)) {
+            open_shard(world, owner);
+            return;
+        }
+        struct call call = {.verb = RESUME};
+        owner->unsure = true;
+        owner_send(world, owner, &call);
     } else {
         god_check_damage(world, owner);
         owner_resume(world, owner); /* damage is believed only when the shard is still ours: another owner moves things about */

@@ -114,6 +114,7 @@ void store_snapshot(struct world *world) {
                                                        : (uint32_t)sl_rng_below(&world->rng, SNAPSHOTS);
     world->snapshots[place].redis = world->redis;
     world->snapshots[place].history = world->god.history;
+    god_cut_history(&world->snapshots[place].history, world->redis.lease.n);
 }
 
 /* Redis is as it was at a snapshot: a lost suffix, an older replica, a backup. Every connection ends. */
