@@ -94,7 +94,7 @@ print_next() {
   local here=
   [ "$caller_folder" = "$PWD" ] || here=$PWD/
   printf '%-9s %s\n' next "${here}build/bin/sluice search permission notice --data $here$data"
-  printf '%-9s %s\n' '' "${here}build/bin/sluice search --like 'without any warranty' --limit 3 --data $here$data"
+  printf '%-9s %s\n' '' "${here}build/bin/sluice search --like 'redistribution in source and binary forms' --limit 3 --data $here$data"
   printf '%-9s %s\n' '' "${here}build/bin/sluice pipelines graph ${here}deploy/pipelines/auto.yaml"
 }
 

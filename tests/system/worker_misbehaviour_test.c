@@ -72,8 +72,10 @@ static void start(const char *const *further) {
 }
 
 static void expect(const struct test_result *result, const struct expectation *wanted) {
-    cr_assert_eq(result->outcome, wanted->outcome, "%s: outcome %d, %s", wanted->type, result->outcome, result->error);
-    cr_assert_eq(strncmp(result->error, wanted->error, strlen(wanted->error)), 0, "%s: %s", wanted->type, result->error);
+    cr_assert_eq(result->outcome, wanted->outcome, "%s: outcome %d, %s\n%s", wanted->type, result->outcome, result->error,
+                 result->detail);
+    cr_assert_eq(strncmp(result->error, wanted->error, strlen(wanted->error)), 0, "%s: %s\n%s", wanted->type, result->error,
+                 result->detail);
 }
 
 Test(worker_misbehaviour, costs_one_attempt_and_is_named) {

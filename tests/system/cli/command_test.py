@@ -44,7 +44,9 @@ class Jobs(ClusterCase):
         self.assertEqual(self.json("jobs", "show", slow)["status"], "processing")
         self.assertEqual(self.sluice("jobs", "cancel", slow).stdout.strip(), slow)
         self.sluice("wait", slow, expected=6)
-        self.assertIn("ended already", self.sluice("jobs", "cancel", slow, expected=10).stderr)
+        self.assertEqual(self.sluice("jobs", "cancel", slow).stdout.strip(), slow, "cancelled is cancelled")
+        done = self.json("submit", "quick", "--wait")["job_id"]
+        self.assertIn("ended already", self.sluice("jobs", "cancel", done, expected=10).stderr)
 
     def test_a_reference_is_any_unique_start(self):
         job = self.submit("quick")
