@@ -327,7 +327,7 @@ Test(parse, entity_bombs_and_external_entities_are_refused) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         sluice_outcome outcome = run(&self, "a.xml", "", sl_text(rows[i].xml));
         struct sl_bytes document = sl_bench_value(&self.result, "document");
-        cr_assert(!memmem(document.data, document.size, "root:", 5), "row %zu read a file of this machine", i);
+        cr_assert(document.size == 0 || !memmem(document.data, document.size, "root:", 5), "row %zu read a file of this machine", i);
         if (rows[i].part) fixture_failed(&self, SLUICE_FAILED_PERMANENT, rows[i].part);
         else cr_assert_eq(outcome, SLUICE_DONE, "%s", self.result.sentence);
     }
