@@ -9,6 +9,7 @@ struct held {
     struct sl_link link;
     struct sl_token token;
     uint64_t named_at; /* ns */
+    uint64_t n;        /* of its shard: the messages about it leave when this write is durable; 0: they have left */
     uint8_t unnamed; /* heartbeats in a row that did not name it */
     bool named;      /* by the heartbeat at hand */
 };
@@ -39,6 +40,8 @@ void sl_session_hold(struct sl_sched *self, struct sl_session *session, const st
     }
     held->named = true;
     held->named_at = self->now;
+    const struct sl_shard *shard = token->shard < self->config.shard_count ? &self->shards[token->shard] : NULL;
+    held->n = shard && sl_shard_is_open(shard) ? sl_shard_tag(shard) : 0;
 }
 
 void sl_session_let_go(struct sl_sched *self, struct sl_session *session, const struct sl_token *token) {
@@ -46,12 +49,19 @@ void sl_session_let_go(struct sl_sched *self, struct sl_session *session, const 
     if (held) forget(self, session, held);
 }
 
+/* Whether what was said about it has left: before that no heartbeat can know of it. */
+static bool is_said(const struct sl_sched *self, const struct held *held) {
+    if (held->n == 0) return true;
+    const struct sl_shard *shard = &self->shards[held->token.shard];
+    return !sl_shard_is_open(shard) || shard->n_durable >= held->n;
+}
+
 void sl_session_let_go_unnamed(struct sl_sched *self, struct sl_session *session) {
     struct sl_link *link = sl_list_first(&session->held);
     while (link) {
         struct sl_link *next = sl_list_next(&session->held, link);
         struct held *held = held_of(link);
-        if (held->named) held->unnamed = 0;
+        if (held->named || !is_said(self, held)) held->unnamed = 0;
         else if (held->unnamed < UNNAMED_MAX) held->unnamed++;
         held->named = false;
         bool long_ago = self->now - held->named_at >= (uint64_t)UNNAMED_MAX * self->config.heartbeat_ms * 1000000u;

@@ -101,13 +101,17 @@ static int timeout_of(struct sl_sched *self, struct sl_stage_run *stage) {
         sl_stage_join(self, stage); /* due: it goes to the ready list */
         return SL_OK;
     }
+    const struct sl_shard *shard = sl_shard_of(self, stage->job->id);
+    if (stage->session && stage->started_n > shard->n_durable) { /* it has not left yet: its time has not begun */
+        sl_stage_set_timer(self, stage, self->now + (uint64_t)stage->timeout_ms * 1000000u);
+        return SL_OK;
+    }
     if (!stage->session) {
         return sl_attempt_failed(self, stage, SL_OUTCOME_LOST, 0, sl_text("the worker that made this attempt was lost"),
                                  sl_bytes(NULL, 0));
     }
     struct sl_session *session = stage->session;
     struct sl_token token = sl_attempt_token(self, stage);
-    const struct sl_shard *shard = sl_shard_of(self, stage->job->id);
     int rc = sl_attempt_failed(self, stage, SL_OUTCOME_TIMEOUT, 0,
                                sl_text("the attempt took longer than its timeout, and its worker did not say so"),
                                sl_bytes(NULL, 0));
