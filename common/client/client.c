@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <zmq.h>
 
@@ -40,7 +41,12 @@ int sl_client_new(const struct sl_client_cfg *cfg, struct sl_client **out_self,
     if (!self) return SL_E_NO_MEMORY;
     self->can_send = true;
     sl_buf_init(&self->frame, sl_alloc_system());
+    /* ZeroMQ's threads inherit the mask: a signal must never find one of them that has not blocked it yet. */
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = init(self, cfg, out_sentence);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc) {
         sl_client_free(&self);
     } else {

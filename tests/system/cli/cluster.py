@@ -1,6 +1,7 @@
 """A `sluice dev` of its own for a test program, and ways to run `sluice` against it."""
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -67,8 +68,8 @@ def children_of(pid):
         with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
             for child in file.read().split():
                 with open(f"/proc/{child}/cmdline", "rb") as words:
-                    name = os.path.basename(words.read().split(b"\0")[0].decode())
-                found.setdefault(name.split(" ")[0], []).append(int(child))
+                    name = os.path.basename(words.read().split(b"\0")[0].decode().split(" ")[0])
+                found.setdefault(name, []).append(int(child))
     return found
 
 
@@ -89,7 +90,6 @@ def await_end(pid):
     except ProcessLookupError:
         return
     try:
-        import select
         ready, _, _ = select.select([watched], [], [], PATIENCE)
         if not ready:
             raise AssertionError(f"process {pid} is still there")
