@@ -98,12 +98,14 @@ static int finish_resolve(struct sl_sched *self, struct sl_query *query) {
         return read_job(self, query, query->match);
     }
     enum sl_reject code = query->match_count ? SL_REJECT_AMBIGUOUS_JOB : SL_REJECT_UNKNOWN_JOB;
-    int rc = query->match_count
-                 ? sl_reject(self, peer, re, NULL, code, "%u jobs begin with \"%.*s\"; give more digits",
-                             query->match_count, size, name)
-                 : sl_reject(self, peer, re, NULL, code, "there is no job \"%.*s\"; see: sluice jobs list", size, name);
+    if (query->match_count) {
+        (void)sl_reject(self, peer, re, NULL, code, "%u jobs begin with \"%.*s\"; give more digits", query->match_count,
+                        size, name);
+    } else {
+        (void)sl_reject(self, peer, re, NULL, code, "there is no job \"%.*s\"; see: sluice jobs list", size, name);
+    }
     sl_query_free(self, query);
-    return rc;
+    return SL_OK;
 }
 
 /* Looks through the ended jobs of one shard after the other. */
@@ -124,11 +126,11 @@ static int resolve(struct sl_sched *self, struct sl_query *query) {
     if (sl_id_from_text(text, id.bytes) == SL_OK) return read_job(self, query, id);
     if (!prefix_from_text(text, &prefix)) {
         uint64_t re, peer = asker(query, &re);
-        int rc = sl_reject(self, peer, re, NULL, SL_REJECT_BAD_REQUEST,
-                           "\"%.*s\" is no job id: give at least %d of its hex digits", (int)text.size,
-                           (const char *)text.data, PREFIX_DIGITS_MIN);
+        (void)sl_reject(self, peer, re, NULL, SL_REJECT_BAD_REQUEST,
+                        "\"%.*s\" is no job id: give at least %d of its hex digits", (int)text.size,
+                        (const char *)text.data, PREFIX_DIGITS_MIN);
         sl_query_free(self, query);
-        return rc;
+        return SL_OK;
     }
     query->resolving = true;
     match_memory(self, query, &prefix);
@@ -146,7 +148,8 @@ static void take_matches(struct sl_query *query, const struct sl_ledger_reply *r
     }
 }
 
-/* Who asks what. */
+/* Who asks what. A function that returns an error has left the query to its caller; one that ended it returns 0, also when there was no
+ * memory for the answer: the client, hearing nothing, asks again. */
 
 static int begin(struct sl_sched *self, struct sl_query *query, int (*first)(struct sl_sched *, struct sl_query *)) {
     if (!query) return SL_E_NO_MEMORY;
@@ -232,10 +235,7 @@ static int watch_found(struct sl_sched *self, struct sl_query *query, const stru
     return rc ? rc : sl_watch_tell(self, job, query->peer);
 }
 
-int sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
-    SL_ASSERT(query->pending > 0);
-    query->pending--;
-    int rc = SL_OK;
+static int take_reply(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     if (query->resolving) {
         take_matches(query, reply);
         return resolve_next(self, query);
@@ -243,9 +243,18 @@ int sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct
     if (query->purpose == SL_QUERY_FOR_ANSWER && query->event->query.what == SL_QUERY_JOBS) {
         return sl_query_listed(self, query, reply);
     }
-    if (query->purpose == SL_QUERY_FOR_CANCEL) rc = cancel_found(self, query, reply);
-    if (query->purpose == SL_QUERY_FOR_WATCH) rc = watch_found(self, query, reply);
-    if (query->purpose == SL_QUERY_FOR_ANSWER) rc = sl_query_answer(self, query, reply);
+    if (query->purpose == SL_QUERY_FOR_CANCEL) (void)cancel_found(self, query, reply);
+    if (query->purpose == SL_QUERY_FOR_WATCH) (void)watch_found(self, query, reply);
+    if (query->purpose == SL_QUERY_FOR_ANSWER) (void)sl_query_answer(self, query, reply);
     sl_query_free(self, query);
-    return rc;
+    return SL_OK;
+}
+
+/* A reply comes once: a query that finds no memory is given up, and freed with its last reply. */
+void sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
+    SL_ASSERT(query->pending > 0);
+    query->pending--;
+    if (!query->given_up && take_reply(self, query, reply) == SL_OK) return;
+    query->given_up = true;
+    if (query->pending == 0) sl_query_free(self, query);
 }

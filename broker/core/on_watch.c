@@ -1,7 +1,8 @@
 /* A client follows jobs: each is told at once, and after every change. One that is not in memory is looked up. */
 #include "sched_state.h"
 
-static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id id, struct sl_shard *shard) {
+static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id id, struct sl_shard *shard,
+                        bool damaged) {
     int rc = sl_effects_reserve(self, 1);
     if (!rc) rc = sl_shard_prove(self, shard);
     if (rc == SL_E_AGAIN) return SL_OK; /* the shard was lost since: the follower asks again */
@@ -9,6 +10,7 @@ static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id i
     struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CHANGED, shard);
     effect->peer = peer;
     effect->changed.job = id;
+    if (damaged) effect->changed.reason = sl_text("its stored record cannot be read");
     return SL_OK;
 }
 
@@ -18,7 +20,7 @@ int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, co
     struct sl_job *job;
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc; /* the follower asks again after a silence */
-    if (rc) return tell_unknown(self, peer, id, shard);
+    if (rc) return tell_unknown(self, peer, id, shard, reply->item_count > 0);
     rc = sl_watch_tell(self, job, peer);
     sl_job_free(&shard->table, &job);
     return rc;

@@ -19,6 +19,7 @@ struct sl_query {
     uint64_t peer;          /* WATCH */
     uint32_t pending;       /* reads without a reply */
     bool resolving;         /* a prefix is looked for */
+    bool given_up;          /* there was no memory for it: it ends with its last reply, unanswered */
     uint16_t shard;         /* the next one to look in */
     struct sl_job_id match; /* of the prefix */
     uint32_t match_count;

@@ -189,22 +189,29 @@ static int lookup_reply(struct sl_sched *self, struct sl_job_id id, const struct
     return SL_OK;
 }
 
-static int dispatch_reply(struct sl_sched *self, const struct sl_read *read, const struct sl_ledger_reply *reply) {
+/* A reply comes once, so what finds no memory here is given up in a way that heals: a poll and a recovery begin again, a client that
+ * hears nothing asks again. */
+static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = &self->shards[read->call.shard];
+    bool recovering = shard->state == SL_SHARD_RECOVERING;
     switch (read->purpose) {
     case SL_READ_POLL:
-        return sl_owner_polled(self, shard, reply);
+        (void)sl_owner_polled(self, shard, reply);
+        return;
     case SL_READ_RECOVER:
-        return shard->state == SL_SHARD_RECOVERING ? sl_recover_read(self, shard, reply) : SL_OK;
+        if (recovering) (void)sl_recover_read(self, shard, reply);
+        return;
     case SL_READ_RECOVER_JOB:
-        return shard->state == SL_SHARD_RECOVERING ? sl_recover_job(self, shard, read, reply) : SL_OK;
+        if (recovering) (void)sl_recover_job(self, shard, read, reply);
+        return;
     case SL_READ_LOOKUP:
-        return lookup_reply(self, read->call.job, reply);
+        (void)lookup_reply(self, read->call.job, reply);
+        return;
     case SL_READ_QUERY:
         sl_query_set_id(read->query, read->call.job);
-        return sl_on_query_read(self, read->query, reply);
+        sl_on_query_read(self, read->query, reply);
+        return;
     }
-    return SL_OK;
 }
 
 int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply) {
@@ -214,5 +221,6 @@ int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply) {
     struct sl_read read = *read_of(link);
     sl_list_remove(&self->reads, link);
     sl_pool_give(&self->pool, read_of(link), sizeof read);
-    return dispatch_reply(self, &read, reply);
+    dispatch_reply(self, &read, reply);
+    return SL_OK;
 }

@@ -276,7 +276,7 @@ void sl_query_free(struct sl_sched *self, struct sl_query *query);
 /* The ended job that a READ_JOB reply holds, in no table. 0, SL_E_NOT_FOUND, SL_E_DAMAGED, SL_E_NO_MEMORY. */
 int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
                       const struct sl_ledger_reply *reply, struct sl_job **out_job);
-int sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
+void sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
 int sl_on_watch(struct sl_sched *self, const struct sl_event *event);
 int sl_on_hello(struct sl_sched *self, const struct sl_event *event);
 int sl_on_heartbeat(struct sl_sched *self, const struct sl_event *event);
