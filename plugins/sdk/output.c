@@ -85,10 +85,10 @@ void sl_output_array(struct sl_output *self, uint32_t count) {
 }
 
 size_t sl_output_array_open(struct sl_output *self) {
-    static const char placeholder[5] = {(char)0xdd, 0, 0, 0, 0};
+    static const char head_unknown[5] = {(char)0xdd, 0, 0, 0, 0};
     count_node(self);
     size_t place = self->size;
-    (void)append(self, placeholder, sizeof placeholder);
+    (void)append(self, head_unknown, sizeof head_unknown);
     return place;
 }
 
