@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <signal.h>
 #include <string.h>
 
 enum { TEXT_SIZE = 256 };
@@ -75,7 +76,7 @@ static void signal_text(int number, char *text) {
 static void crash_text(const struct host *host, const struct sl_agent_event *event, char *text) {
     char name[TEXT_SIZE];
     size_t used = 0;
-    if (host->reason == STOP_BROKEN && host->killed) {
+    if (host->reason == STOP_BROKEN && host->killed && event->died.signal == SIGKILL) {
         add_text(text, &used, host->broken_text);
     } else if (event->died.signal) {
         signal_text(event->died.signal, name);
