@@ -67,8 +67,8 @@ void sl_client_explain(const struct sl_client *self, const struct sl_session_don
                        self->address, size ? " (it last said: " : "", size, text, size ? ")" : "");
         break;
     case SL_CALL_UNSENT:
-        (void)snprintf(out_sentence, SL_CLIENT_SENTENCE_SIZE, "no broker can be reached at %s; nothing has happened",
-                       self->address);
+        (void)snprintf(out_sentence, SL_CLIENT_SENTENCE_SIZE, "%s %s; nothing has happened",
+                       sl_client_is_refused(self) ? "nobody listens at" : "no broker answers at", self->address);
         break;
     }
 }
