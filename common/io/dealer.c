@@ -20,14 +20,14 @@ int sl_dealer_open(struct sl_link_context *context, const char *endpoint, size_t
         (void)snprintf(error, error_size, "out of memory");
         return SL_E_NO_MEMORY;
     }
-    int rc = link_init(&self->link, context, ZMQ_DEALER, message_max, error, error_size);
+    int rc = sl_socket_init(&self->link, context, ZMQ_DEALER, message_max, error, error_size);
     if (rc) goto err_after_alloc;
-    rc = link_connect(&self->link, endpoint, error, error_size);
+    rc = sl_socket_connect(&self->link, endpoint, error, error_size);
     if (rc) goto err_after_link;
     *out_self = self;
     return SL_OK;
 err_after_link:
-    link_fini(&self->link, 0);
+    sl_socket_fini(&self->link, 0);
 err_after_alloc:
     free(self);
     return rc;
@@ -35,42 +35,42 @@ err_after_alloc:
 
 void sl_dealer_free(struct sl_dealer **self, int linger_ms) {
     if (!*self) return;
-    link_fini(&(*self)->link, linger_ms);
+    sl_socket_fini(&(*self)->link, linger_ms);
     free(*self);
     *self = NULL;
 }
 
 int sl_dealer_receive(struct sl_dealer *self, struct sl_bytes *out_frame) {
     for (int i = 0; i < SKIP_MAX; i++) {
-        int rc = link_take(&self->link, &self->link.frame);
+        int rc = sl_socket_take(&self->link, &self->link.frame);
         if (rc) return rc;
         if (!zmq_msg_more(&self->link.frame)) {
             *out_frame = sl_bytes(zmq_msg_data(&self->link.frame), zmq_msg_size(&self->link.frame));
             return SL_OK;
         }
-        link_skip_rest(&self->link, &self->link.frame);
+        sl_socket_skip_rest(&self->link, &self->link.frame);
         self->refused_count++;
     }
     return SL_E_AGAIN;
 }
 
 static int send_wrapped(struct sl_dealer *self, zmq_msg_t *msg) {
-    int rc = link_send(&self->link, msg, 0);
-    if (rc) link_unwrap(msg);
+    int rc = sl_socket_send(&self->link, msg, 0);
+    if (rc) sl_socket_unwrap(msg);
     return rc;
 }
 
 int sl_dealer_send(struct sl_dealer *self, struct sl_bytes frame) {
     zmq_msg_t msg;
-    int rc = link_wrap(&self->link, frame, &msg);
+    int rc = sl_socket_wrap(&self->link, frame, &msg);
     return rc ? rc : send_wrapped(self, &msg);
 }
 
 int sl_dealer_send_buf(struct sl_dealer *self, struct sl_buf *buf) {
     zmq_msg_t msg;
-    int rc = link_wrap_buf(&self->link, buf, &msg);
+    int rc = sl_socket_wrap_buf(&self->link, buf, &msg);
     if (rc == SL_OK) rc = send_wrapped(self, &msg);
-    if (rc == SL_OK) link_taken(buf);
+    if (rc == SL_OK) sl_socket_taken(buf);
     return rc;
 }
 
@@ -83,7 +83,7 @@ int sl_dealer_fd(const struct sl_dealer *self) {
 }
 
 bool sl_dealer_is_ready(struct sl_dealer *self) {
-    return link_is_ready(&self->link);
+    return sl_socket_is_ready(&self->link);
 }
 
 void *sl_dealer_socket(struct sl_dealer *self) {

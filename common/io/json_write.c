@@ -60,7 +60,7 @@ void sl_json_put_text(struct sl_buf *out, struct sl_bytes text) {
     put(out, "\"");
 }
 
-/* The shortest digits that read back as the same number, marked as a float by a point or an exponent. */
+/* As few of 15 to 17 digits as read back as the same number, marked as a float by a point or an exponent. */
 static void put_double(struct writer *self, double value) {
     char text[40];
     if (!isfinite(value)) {

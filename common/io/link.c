@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,6 +25,7 @@ enum {
     BACKLOG = 1024,
     SEND_QUEUE_MAX = 1000,   /* messages for one peer */
     RECEIVE_QUEUE_MAX = 256, /* messages of one peer: with the largest ones that is memory that must be there */
+    ENDPOINT_SHOWN_MAX = 120,
     IPC_PATH_MAX = 107       /* of sun_path, without its NUL */
 };
 
@@ -58,7 +60,8 @@ void sl_link_context_free(struct sl_link_context **self) {
 }
 
 static int fail(int rc, const char *endpoint, const char *sentence, char *error, size_t error_size) {
-    (void)snprintf(error, error_size, "%s %s", endpoint, sentence); /* cut when too long */
+    bool is_long = strlen(endpoint) > ENDPOINT_SHOWN_MAX; /* the sentence matters more */
+    (void)snprintf(error, error_size, "%.*s%s %s", ENDPOINT_SHOWN_MAX, endpoint, is_long ? "..." : "", sentence);
     return rc;
 }
 
@@ -116,8 +119,8 @@ static void set_options(struct sl_link_socket *self) {
     }
 }
 
-int link_init(struct sl_link_socket *self, struct sl_link_context *context, int type, size_t message_max, char *error,
-              size_t error_size) {
+int sl_socket_init(struct sl_link_socket *self, struct sl_link_context *context, int type, size_t message_max, char *error,
+                   size_t error_size) {
     void *socket = zmq_socket(context->zmq, type);
     if (!socket) return fail_errno("a ZeroMQ socket", error, error_size);
     *self = (struct sl_link_socket){.zmq = socket, .message_max = message_max, .is_router = type == ZMQ_ROUTER};
@@ -129,7 +132,7 @@ int link_init(struct sl_link_socket *self, struct sl_link_context *context, int 
     return SL_OK;
 }
 
-void link_fini(struct sl_link_socket *self, int linger_ms) {
+void sl_socket_fini(struct sl_link_socket *self, int linger_ms) {
     set_option(self, ZMQ_LINGER, linger_ms);
     (void)zmq_msg_close(&self->frame); /* was initialised */
     int rc = zmq_close(self->zmq);
@@ -152,11 +155,18 @@ static bool is_served(const char *path) {
     return served;
 }
 
+/* Whether "tcp://HOST:PORT" ends with a port: ZeroMQ takes any number modulo 65536. */
+static bool has_port(const char *endpoint) {
+    const char *colon = strrchr(endpoint, ':');
+    uint64_t port;
+    return strcmp(colon + 1, "*") == 0 || sl_text_to_uint(colon + 1, UINT16_MAX, &port) == SL_OK;
+}
+
 /* Checks what ZeroMQ would not say clearly. An address in brackets is of IPv6, for which ZeroMQ must be asked. */
 static int check_endpoint(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size) {
     const char *path = ipc_path(endpoint);
     errno = 0;
-    if (!path && strncmp(endpoint, "tcp://", 6) != 0) errno = EINVAL;
+    if (!path && (strncmp(endpoint, "tcp://", 6) != 0 || !has_port(endpoint))) errno = EINVAL;
     if (path && !*path) errno = EINVAL;
     if (path && strlen(path) > IPC_PATH_MAX) errno = ENAMETOOLONG;
     if (errno) return fail_errno(endpoint, error, error_size);
@@ -164,7 +174,7 @@ static int check_endpoint(struct sl_link_socket *self, const char *endpoint, cha
     return SL_OK;
 }
 
-int link_bind(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size) {
+int sl_socket_bind(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size) {
     int rc = check_endpoint(self, endpoint, error, error_size);
     if (rc) return rc;
     const char *path = ipc_path(endpoint);
@@ -175,7 +185,7 @@ int link_bind(struct sl_link_socket *self, const char *endpoint, char *error, si
     return zmq_bind(self->zmq, endpoint) == 0 ? SL_OK : fail_errno(endpoint, error, error_size);
 }
 
-int link_connect(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size) {
+int sl_socket_connect(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size) {
     int rc = check_endpoint(self, endpoint, error, error_size);
     if (rc) return rc;
     return zmq_connect(self->zmq, endpoint) == 0 ? SL_OK : fail_errno(endpoint, error, error_size);

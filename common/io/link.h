@@ -27,7 +27,8 @@ struct sl_router;
 int sl_router_open(struct sl_link_context *context, const char *endpoint, size_t message_max, struct sl_router **out_self,
                    char *error, size_t error_size);
 
-/* Closes. What was handed to ZeroMQ and has not left yet may leave for linger_ms more (0: it is dropped). */
+/* Closes. What was handed to ZeroMQ and has not left yet may leave for linger_ms more (0: it is dropped). ZeroMQ closes behind the
+ * scenes: the endpoint is free again a moment later, at the latest when the context is freed. */
 void sl_router_free(struct sl_router **self, int linger_ms);
 
 /* The endpoint that was bound, with its real port; borrowed until the router is freed. */
@@ -41,7 +42,8 @@ int sl_router_receive(struct sl_router *self, uint64_t *out_peer, struct sl_byte
 
 /* Sends a copy of a frame. 0; SL_E_NOT_FOUND: the peer is gone and forgotten; SL_E_AGAIN: the peer does not read, its queue is
  * full (the library does not say when that ends: try again when it has said something, or give it up); SL_E_LIMIT: above
- * message_max, nothing was sent. */
+ * message_max, nothing was sent. ZeroMQ learns of a lost peer while it receives: who never receives gets 0 and then SL_E_AGAIN for
+ * ever for a peer that is long gone. */
 int sl_router_send(struct sl_router *self, uint64_t peer, struct sl_bytes frame);
 
 /* The same for what stands in a buffer of sl_alloc_system(): takes its memory when that saves a large copy. The buffer is empty

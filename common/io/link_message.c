@@ -9,7 +9,7 @@
 
 enum { TAKE_BYTES_MIN = 16 * 1024 }; /* below this a copy is cheaper than giving memory away */
 
-int link_take(struct sl_link_socket *self, zmq_msg_t *msg) {
+int sl_socket_take(struct sl_link_socket *self, zmq_msg_t *msg) {
     self->drained = false;
     while (zmq_msg_recv(msg, self->zmq, ZMQ_DONTWAIT) < 0) {
         if (errno == EINTR) continue;
@@ -20,27 +20,27 @@ int link_take(struct sl_link_socket *self, zmq_msg_t *msg) {
     return SL_OK;
 }
 
-void link_skip_rest(struct sl_link_socket *self, const zmq_msg_t *last) {
+void sl_socket_skip_rest(struct sl_link_socket *self, const zmq_msg_t *last) {
     bool more = zmq_msg_more(last);
     while (more) {
         zmq_msg_t part;
         (void)zmq_msg_init(&part); /* cannot fail */
-        int rc = link_take(self, &part);
+        int rc = sl_socket_take(self, &part);
         SL_ASSERT(rc == SL_OK); /* ZeroMQ delivers a message whole or not at all */
         more = zmq_msg_more(&part);
         (void)zmq_msg_close(&part); /* was initialised */
     }
 }
 
-bool link_take_frame(struct sl_link_socket *self) {
-    int rc = link_take(self, &self->frame);
+bool sl_socket_take_frame(struct sl_link_socket *self) {
+    int rc = sl_socket_take(self, &self->frame);
     SL_ASSERT(rc == SL_OK); /* ZeroMQ delivers a message whole or not at all */
     if (!zmq_msg_more(&self->frame)) return true;
-    link_skip_rest(self, &self->frame);
+    sl_socket_skip_rest(self, &self->frame);
     return false;
 }
 
-int link_wrap(const struct sl_link_socket *self, struct sl_bytes frame, zmq_msg_t *out_msg) {
+int sl_socket_wrap(const struct sl_link_socket *self, struct sl_bytes frame, zmq_msg_t *out_msg) {
     if (frame.size > self->message_max) return SL_E_LIMIT;
     if (zmq_msg_init_size(out_msg, frame.size) != 0) return SL_E_AGAIN;
     if (frame.size) memcpy(zmq_msg_data(out_msg), frame.data, frame.size);
@@ -55,13 +55,13 @@ static void free_memory(void *data, void *hint) {
     if (!keep_memory) free(data);
 }
 
-int link_wrap_buf(const struct sl_link_socket *self, const struct sl_buf *buf, zmq_msg_t *out_msg) {
+int sl_socket_wrap_buf(const struct sl_link_socket *self, const struct sl_buf *buf, zmq_msg_t *out_msg) {
     SL_ASSERT(buf->alloc == sl_alloc_system());
-    if (buf->size < TAKE_BYTES_MIN || buf->size > self->message_max) return link_wrap(self, sl_buf_bytes(buf), out_msg);
+    if (buf->size < TAKE_BYTES_MIN || buf->size > self->message_max) return sl_socket_wrap(self, sl_buf_bytes(buf), out_msg);
     return zmq_msg_init_data(out_msg, buf->data, buf->size, free_memory, NULL) == 0 ? SL_OK : SL_E_AGAIN;
 }
 
-void link_taken(struct sl_buf *buf) {
+void sl_socket_taken(struct sl_buf *buf) {
     if (buf->size < TAKE_BYTES_MIN) {
         sl_buf_clear(buf);
     } else {
@@ -69,13 +69,13 @@ void link_taken(struct sl_buf *buf) {
     }
 }
 
-void link_unwrap(zmq_msg_t *msg) {
+void sl_socket_unwrap(zmq_msg_t *msg) {
     keep_memory = true;
     (void)zmq_msg_close(msg); /* was initialised */
     keep_memory = false;
 }
 
-int link_send(struct sl_link_socket *self, zmq_msg_t *msg, int flags) {
+int sl_socket_send(struct sl_link_socket *self, zmq_msg_t *msg, int flags) {
     self->drained = false; /* sending looks for news too, and may swallow it */
     while (zmq_msg_send(msg, self->zmq, flags | ZMQ_DONTWAIT) < 0) {
         if (errno == EINTR) continue;
@@ -88,7 +88,7 @@ int link_send(struct sl_link_socket *self, zmq_msg_t *msg, int flags) {
     return SL_OK;
 }
 
-bool link_is_ready(struct sl_link_socket *self) {
+bool sl_socket_is_ready(struct sl_link_socket *self) {
     int events = 0;
     size_t events_size = sizeof events;
     if (self->drained) return false;

@@ -249,7 +249,7 @@ static bool mark_ready_links(struct sl_loop *self) {
     bool any = false;
     for (struct sl_link *at = sl_list_first(&self->links); at; at = sl_list_next(&self->links, at)) {
         struct source *source = source_of(at);
-        source->ready = !source->is_deaf && link_is_ready(source->link);
+        source->ready = !source->is_deaf && sl_socket_is_ready(source->link);
         any |= source->ready;
     }
     return any;

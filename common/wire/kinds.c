@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 
-void put_token(struct sl_buf *buf, const struct sl_token *token) {
+void sl_wire_write_token(struct sl_buf *buf, const struct sl_token *token) {
     uint8_t nonce[TOKEN_NONCE_SIZE];
     for (int i = 0; i < TOKEN_NONCE_SIZE; i++) nonce[i] = (uint8_t)(token->nonce >> (8 * i));
     sl_mp_array(buf, TOKEN_FIELD_COUNT);
@@ -17,7 +17,7 @@ void put_token(struct sl_buf *buf, const struct sl_token *token) {
     sl_mp_bin(buf, sl_bytes(nonce, sizeof nonce));
 }
 
-void read_token(struct sl_mp_reader *reader, struct sl_token *out) {
+void sl_wire_read_token(struct sl_mp_reader *reader, struct sl_token *out) {
     uint8_t nonce[TOKEN_NONCE_SIZE];
     if (sl_mp_read_array(reader, TOKEN_FIELD_COUNT) != TOKEN_FIELD_COUNT) sl_mp_fail(reader, SL_E_BAD_INPUT);
     out->shard = (uint16_t)sl_mp_read_uint(reader, UINT16_MAX);
@@ -32,7 +32,7 @@ void read_token(struct sl_mp_reader *reader, struct sl_token *out) {
     for (int i = TOKEN_NONCE_SIZE; i > 0; i--) out->nonce = out->nonce << 8 | nonce[i - 1];
 }
 
-struct sl_bytes read_object(struct sl_mp_reader *reader, uint32_t node_count_max) {
+struct sl_bytes sl_wire_read_object(struct sl_mp_reader *reader, uint32_t node_count_max) {
     struct sl_bytes object = sl_mp_read_raw(reader, SL_CONTROL_DEPTH_MAX);
     if (reader->rc) return object;
     int rc = sl_mp_check(object, SL_CONTROL_DEPTH_MAX, node_count_max);
@@ -40,7 +40,7 @@ struct sl_bytes read_object(struct sl_mp_reader *reader, uint32_t node_count_max
     return object;
 }
 
-void read_members(struct sl_mp_reader *reader, struct sl_wire_list *out, uint64_t count_max, skim_fn *skim) {
+void sl_wire_read_members(struct sl_mp_reader *reader, struct sl_wire_list *out, uint64_t count_max, skim_fn *skim) {
     SL_ASSERT(count_max <= UINT32_MAX);
     uint32_t count = sl_mp_read_array(reader, (uint32_t)count_max);
     const uint8_t *start = reader->at;
@@ -49,13 +49,13 @@ void read_members(struct sl_mp_reader *reader, struct sl_wire_list *out, uint64_
     *out = (struct sl_wire_list){.count = count, .items = sl_bytes(start, (size_t)(reader->at - start))};
 }
 
-void skim_str(struct sl_mp_reader *reader) {
+void sl_wire_skim_str(struct sl_mp_reader *reader) {
     (void)sl_mp_read_str(reader, SL_REASON_MAX); /* only its being sound matters */
 }
 
-void skim_token(struct sl_mp_reader *reader) {
+void sl_wire_skim_token(struct sl_mp_reader *reader) {
     struct sl_token token;
-    read_token(reader, &token);
+    sl_wire_read_token(reader, &token);
 }
 
 void sl_wire_str_put(struct sl_buf *buf, struct sl_bytes text) {
@@ -82,13 +82,13 @@ void sl_wire_token_put(struct sl_buf *buf, const struct sl_token *token) {
         buf->failed = true;
         return;
     }
-    put_token(buf, token);
+    sl_wire_write_token(buf, token);
 }
 
 bool sl_wire_tokens_next(struct sl_wire_list *list, struct sl_token *out_token) {
     if (list->count == 0) return false;
     struct sl_mp_reader reader = sl_mp_reader(list->items);
-    read_token(&reader, out_token);
+    sl_wire_read_token(&reader, out_token);
     SL_ASSERT(reader.rc == SL_OK);
     list->items = sl_bytes(reader.at, (size_t)(reader.end - reader.at));
     list->count--;
@@ -98,7 +98,7 @@ bool sl_wire_tokens_next(struct sl_wire_list *list, struct sl_token *out_token) 
 int sl_wire_token_read(struct sl_bytes bytes, struct sl_token *out_token) {
     struct sl_mp_reader reader = sl_mp_reader(bytes);
     struct sl_token token;
-    read_token(&reader, &token);
+    sl_wire_read_token(&reader, &token);
     int rc = sl_mp_end(&reader);
     if (rc == SL_OK) *out_token = token;
     return rc;

@@ -17,17 +17,17 @@ enum {
 };
 
 /* Token: fields in the order of struct sl_token; the nonce is a bin of 8 bytes, little-endian. */
-void put_token(struct sl_buf *buf, const struct sl_token *token);
-void read_token(struct sl_mp_reader *reader, struct sl_token *out);
+void sl_wire_write_token(struct sl_buf *buf, const struct sl_token *token);
+void sl_wire_read_token(struct sl_mp_reader *reader, struct sl_token *out);
 
 /* Reads any object that we do not look into: at most SL_CONTROL_DEPTH_MAX deep, at most node_count_max objects, str UTF-8. */
-struct sl_bytes read_object(struct sl_mp_reader *reader, uint32_t node_count_max);
+struct sl_bytes sl_wire_read_object(struct sl_mp_reader *reader, uint32_t node_count_max);
 
 /* Reads an array of at most count_max members, each by `skim`, and notes where they stand. */
 typedef void skim_fn(struct sl_mp_reader *reader);
-void read_members(struct sl_mp_reader *reader, struct sl_wire_list *out, uint64_t count_max, skim_fn *skim);
-void skim_str(struct sl_mp_reader *reader);
-void skim_token(struct sl_mp_reader *reader);
+void sl_wire_read_members(struct sl_mp_reader *reader, struct sl_wire_list *out, uint64_t count_max, skim_fn *skim);
+void sl_wire_skim_str(struct sl_mp_reader *reader);
+void sl_wire_skim_token(struct sl_mp_reader *reader);
 
 /* Presence: whether an optional field is worth sending. */
 static inline bool has_bytes16(const uint8_t *bytes) {
@@ -104,14 +104,14 @@ static inline void put_members(struct sl_buf *buf, struct sl_wire_list list) {
 #define PUT_ID(buf, field) sl_mp_bin(buf, sl_bytes((field).bytes, sizeof(field).bytes))
 #define PUT_DIGEST(buf, field) sl_mp_bin(buf, sl_bytes((field).bytes, sizeof(field).bytes))
 #define PUT_BIN16(buf, field) sl_mp_bin(buf, sl_bytes(field, sizeof(field)))
-#define PUT_TOKEN(buf, field) put_token(buf, &(field))
+#define PUT_TOKEN(buf, field) sl_wire_write_token(buf, &(field))
 #define PUT_LIST(buf, field) put_members(buf, field)
 #define PUT_STRS(buf, field) put_members(buf, field)
 #define PUT_TOKENS(buf, field) put_members(buf, field)
 
 /* Reading; `presence` of a LIST names its item. */
 static inline void read_raw(struct sl_mp_reader *reader, struct sl_bytes *out, uint64_t size_max) {
-    *out = read_object(reader, SL_VALUE_NODES_MAX);
+    *out = sl_wire_read_object(reader, SL_VALUE_NODES_MAX);
     if (out->size > size_max) sl_mp_fail(reader, SL_E_LIMIT);
 }
 
@@ -123,10 +123,10 @@ static inline void read_raw(struct sl_mp_reader *reader, struct sl_bytes *out, u
 #define READ_ID(reader, field, limit, presence) sl_mp_read_bin_exact(reader, (field).bytes, sizeof(field).bytes)
 #define READ_DIGEST(reader, field, limit, presence) sl_mp_read_bin_exact(reader, (field).bytes, sizeof(field).bytes)
 #define READ_BIN16(reader, field, limit, presence) sl_mp_read_bin_exact(reader, field, sizeof(field))
-#define READ_TOKEN(reader, field, limit, presence) read_token(reader, &(field))
-#define READ_LIST(reader, field, limit, item) read_members(reader, &(field), limit, skim_##item)
-#define READ_STRS(reader, field, limit, presence) read_members(reader, &(field), limit, skim_str)
-#define READ_TOKENS(reader, field, limit, presence) read_members(reader, &(field), limit, skim_token)
+#define READ_TOKEN(reader, field, limit, presence) sl_wire_read_token(reader, &(field))
+#define READ_LIST(reader, field, limit, item) sl_wire_read_members(reader, &(field), limit, skim_##item)
+#define READ_STRS(reader, field, limit, presence) sl_wire_read_members(reader, &(field), limit, sl_wire_skim_str)
+#define READ_TOKENS(reader, field, limit, presence) sl_wire_read_members(reader, &(field), limit, sl_wire_skim_token)
 
 /* Whether a field must be there. */
 #define IS_REQUIRED 1

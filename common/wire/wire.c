@@ -139,13 +139,13 @@ static inline bool begin_field(struct walk *walk, bool is_map, struct sl_bytes n
 
 /* Skips the value of an unknown key. */
 static void end_pair(struct walk *walk) {
-    if (!walk->known) (void)read_object(walk->reader, SL_CONTROL_NODES_MAX);
+    if (!walk->known) (void)sl_wire_read_object(walk->reader, SL_CONTROL_NODES_MAX);
 }
 
 /* Skips what a newer sender appended to an item. */
 static void end_array(struct walk *walk) {
     for (; walk->left > 0 && walk->reader->rc == SL_OK; walk->left--) {
-        (void)read_object(walk->reader, SL_CONTROL_NODES_MAX);
+        (void)sl_wire_read_object(walk->reader, SL_CONTROL_NODES_MAX);
     }
 }
 
