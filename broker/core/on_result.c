@@ -107,6 +107,23 @@ static int ended(struct sl_sched *self, struct sl_session *session, struct sl_st
     }
 }
 
+#ifdef SLUICE_PLANTED_BUGS
+/* Planted bug 23: a result that comes twice counts twice for what waits for it. */
+static void count_again(struct sl_sched *self, const struct sl_token *token) {
+    struct sl_job *job = sl_job_find(&sl_shard_of(self, token->job)->table, token->job);
+    if (!job || !job->run || sl_job_state_is_terminal((enum sl_job_state)job->state)) return;
+    if (job->run->stages[token->stage].state != SL_STAGE_SUCCEEDED) return;
+    const struct sl_stage *declared = &job->pipeline->pipeline->stages[token->stage];
+    for (uint16_t i = 0; i < declared->successor_count; i++) {
+        struct sl_stage_run *stage = &job->run->stages[declared->successors[i]];
+        if (stage->state != SL_STAGE_WAITING || --stage->pending > 0) continue;
+        stage->state = SL_STAGE_READY;
+        job->run->ready_count++;
+        sl_stage_join(self, stage);
+    }
+}
+#endif
+
 int sl_on_result(struct sl_sched *self, const struct sl_event *event) {
     const struct sl_ev_result *result = &event->result;
     int rc = sl_effects_reserve(self, 1);
@@ -124,6 +141,9 @@ int sl_on_result(struct sl_sched *self, const struct sl_event *event) {
     struct sl_stage_run *stage = sl_attempt_find(self, &result->token);
     if (!stage) {
         self->figures.stale++;
+#ifdef SLUICE_PLANTED_BUGS
+        if (SL_BUG(self, 23)) count_again(self, &result->token);
+#endif
         acknowledge(self, shard, result->peer, &result->token, true);
         return SL_OK;
     }

@@ -79,7 +79,7 @@ static void put_live_head(struct sl_sched *self, struct gathering *gathering, st
     sl_record_head(&self->scratch, job);
     gathering->ops.failed |= self->scratch.failed;
     begin_op(gathering, "HSET");
-    sl_mp_key(&gathering->ops, "live");
+    sl_mp_key(&gathering->ops, SL_BUG(self, 26) ? "forgotten" : "live");
     sl_mp_array(&gathering->ops, 2);
     sl_mp_bin(&gathering->ops, sl_bytes(job->id.bytes, 16));
     sl_mp_bin(&gathering->ops, sl_buf_bytes(&self->scratch));

@@ -46,7 +46,9 @@ static bool read_value(const char *option, const char *value, struct arguments *
     if (strcmp(option, "--seeds") == 0) return read_range(value, out);
     if (sl_text_to_uint(value, UINT64_MAX, &number)) return false;
     if (strcmp(option, "--seed") == 0) out->first = out->last = number;
+#ifdef SLUICE_PLANTED_BUGS
     else if (strcmp(option, "--bug") == 0 && number < 100) out->bug = (unsigned)number;
+#endif
     else return false;
     return true;
 }

@@ -48,15 +48,27 @@ static void damage(struct sim_world *world, struct sim_message *reply) {
     SIM_TRACE(world, SIM_WHO_REDIS, 0, 7, bit, "a bit of shard %u is read wrong", (unsigned)reply->answer.shard);
 }
 
+/* Planted bug 4: the fence looks at the number only, not at whose write it is. */
+static void pass_fence(struct sim_world *world, struct ledger_twin *twin, struct sl_ledger_call *call) {
+    struct sl_ledger_call ask = {.verb = SL_LEDGER_RESUME, .shard = call->shard};
+    struct sl_ledger_reply lease;
+    if (world->bug != 4 || call->verb > SL_LEDGER_RELEASE) return;
+    SL_ASSERT(ledger_twin_call(twin, &ask, &lease) == 0);
+    call->epoch = lease.epoch;
+    call->owner = lease.owner;
+}
+
 static void perform(struct sim_world *world, struct sim_message *message) {
     struct sim_redis *redis = world->redis;
+    struct sl_ledger_call call = message->call;
     struct sl_ledger_reply reply = {.verb = message->call.verb, .shard = message->call.shard,
                                     .serial = message->call.serial};
     if (redis->refuses_until > world->now) {
         reply.status = SL_LEDGER_UNAVAILABLE;
         reply.text = sl_text("MISCONF Redis is configured to save, but is not able to persist on disk.");
     } else {
-        int rc = ledger_twin_call(redis->memory, &message->call, &reply);
+        pass_fence(world, redis->memory, &call);
+        int rc = ledger_twin_call(redis->memory, &call, &reply);
         SL_ASSERT(rc == 0);
     }
     message->reply = sim_message_reply(world, &reply);
@@ -95,8 +107,10 @@ static void make_durable(struct sim_world *world, const struct sim_message *mess
     const struct sl_ledger_call *call = &message->call;
     if (call->verb >= SL_LEDGER_RESUME || message->reply->answer.status != SL_LEDGER_OK) return;
     struct sl_ledger_reply reply;
-    int rc = ledger_twin_call(world->redis->disk, call, &reply);
-    SL_ASSERT(rc == 0 && reply.status == SL_LEDGER_OK);
+    struct sl_ledger_call passed = *call;
+    pass_fence(world, world->redis->disk, &passed);
+    int rc = ledger_twin_call(world->redis->disk, &passed, &reply);
+    SL_ASSERT(rc == 0 && (reply.status == SL_LEDGER_OK || world->bug));
     sim_oracle_on_durable(world, call, &message->reply->answer);
 }
 

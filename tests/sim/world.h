@@ -101,7 +101,7 @@ struct sim_clock {
 
 static inline uint64_t sim_clock_now(const struct sim_clock *clock, uint64_t now) {
     int64_t lived = (int64_t)(now - clock->born);
-    return clock->base + (uint64_t)(lived + lived / 1000000 * clock->ppm);
+    return clock->base + (uint64_t)(lived + lived * clock->ppm / 1000000);
 }
 
 /* The virtual time at which the clock will show `local` (rounded up). */

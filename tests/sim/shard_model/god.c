@@ -1,4 +1,4 @@
-/* The one who knows all commits that Redis ever held, and judges. A commit may be lost only when Redis went back and somebody took the
+/* The judge, who knows every commit that led to what Redis holds. A commit may be lost only when Redis went back and somebody took the
  * shard from there: nobody could have prevented that. */
 #include "model.h"
 
@@ -24,74 +24,38 @@ uint64_t chain(uint64_t before, const struct batch *batch) {
     return digest * 0xbf58476d1ce4e5b9u + batch->before;
 }
 
-/* A commit that Redis performs: new, or one that it had before it went back. */
-void god_commit(struct world *world, const struct write *write) {
-    struct history *history = &world->god.history;
-    uint64_t n = world->redis.lease.n;
-    for (uint32_t i = 0; i < history->count; i++) {
-        if (history->n[i] != n) continue;
-        if (history->digest[i] != write->digest) god_fail(world, "Redis holds another commit under a number than it once held");
-        return;
-    }
-    if (history->count > 0 && history->n[history->count - 1] > n) {
-        god_fail(world, "Redis holds a commit where it once held another write");
-        return;
-    }
-    SL_ASSERT(history->count < LOG_MAX);
-    history->n[history->count] = n;
-    history->digest[history->count] = write->digest;
-    history->batches[history->count++] = write->batch;
-}
-
-/* Commits from place `first` on are given up. */
-static void give_up(struct god *god, uint32_t first) {
-    for (uint32_t i = first; i < god->history.count; i++) {
-        const struct batch *lost = &god->history.batches[i];
-        for (uint32_t j = 0; j < lost->count; j++) god->excused[lost->facts[j].group] = true;
-    }
-    god->history.count = first;
-}
-
-/* Whether an owner that repairs still has that commit. */
-static bool still_has(const struct world *world, const struct call *call, uint64_t n, uint64_t digest) {
-    const struct owner *owner = &world->owners[call->slot];
-    if (!call->repairs || owner->incarnation != call->owner) return false;
-    for (uint32_t i = 0; i < owner->kept_count; i++) {
-        if (owner->kept[i].n == n) return owner->kept[i].digest == digest;
+static bool holds_group(const struct batch *batch, uint32_t group) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->facts[i].group == group) return true;
     }
     return false;
 }
 
-/* Who takes the shard goes on from what Redis holds. What it held beyond is lost, unless the taker still has it. */
-void god_acquire(struct world *world, const struct call *call) {
-    struct god *god = &world->god;
-    uint32_t first = god->history.count;
-    while (first > 0 && god->history.n[first - 1] > world->redis.lease.n) first--;
-    while (first < god->history.count && still_has(world, call, god->history.n[first], god->history.digest[first])) first++;
-    if (first == god->history.count) return;
-    if (god->setbacks == 0) god_fail(world, "commits are lost although Redis never went back");
-    give_up(god, first);
-}
-
-void god_cut_history(struct history *history, uint64_t n) {
-    while (history->count > 0 && history->n[history->count - 1] > n) history->count--;
-}
-
-/* Redis is at another state: an earlier one of this timeline, whose suffix may still be repaired, or one of a timeline that was given
- * up: then that one counts again. */
-void god_go_back(struct world *world, const struct history *history) {
-    struct god *god = &world->god;
-    uint32_t common = 0;
-    while (common < history->count && common < god->history.count && history->n[common] == god->history.n[common] &&
-           history->digest[common] == god->history.digest[common]) {
-        common++;
+static bool redis_holds(const struct world *world, uint32_t group) {
+    for (uint32_t i = 0; i < world->redis.history_count; i++) {
+        if (holds_group(&world->redis.history[i], group)) return true;
     }
-    god->setbacks++;
-    bool is_ours = common == history->count &&
-                   (common == god->history.count || god->history.n[common] > world->redis.lease.n);
-    if (is_ours) return;
-    give_up(god, common);
-    god->history = *history;
+    return false;
+}
+
+/* Whether the one who calls has the event in a commit that it will send again. */
+static bool will_send(const struct world *world, const struct call *call, uint32_t group) {
+    const struct owner *owner = &world->owners[call->slot];
+    if (!call->repairs || owner->incarnation != call->owner) return false;
+    for (uint32_t i = 0; i < owner->kept_count; i++) {
+        if (owner->kept[i].n > call->n && holds_group(&owner->kept[i].batch, group)) return true;
+    }
+    return false;
+}
+
+/* Who takes the shard goes on from what Redis holds. What else was acknowledged is lost: that may be only when Redis went back. */
+void god_acquire(struct world *world, const struct call *call) {
+    for (uint32_t group = 0; group < world->next_group; group++) {
+        if (!world->god.acked[group] || world->god.excused[group]) continue;
+        if (redis_holds(world, group) || will_send(world, call, group)) continue;
+        if (world->god.setbacks == 0) god_fail(world, "something acknowledged is missing");
+        world->god.excused[group] = true;
+    }
 }
 
 void god_ack(struct world *world, const struct batch *batch) {
@@ -103,11 +67,11 @@ void god_quarantined(struct world *world) {
     if (world->god.setbacks == 0) god_fail(world, "a shard was quarantined although Redis never went back");
 }
 
-static void fold(const struct god *god, struct truth truths[JOBS]) {
+static void fold(const struct redis *redis, struct truth truths[JOBS]) {
     memset(truths, 0, JOBS * sizeof *truths);
-    for (uint32_t i = 0; i < god->history.count; i++) {
-        for (uint32_t j = 0; j < god->history.batches[i].count; j++) {
-            const struct fact *fact = &god->history.batches[i].facts[j];
+    for (uint32_t i = 0; i < redis->history_count; i++) {
+        for (uint32_t j = 0; j < redis->history[i].count; j++) {
+            const struct fact *fact = &redis->history[i].facts[j];
             struct truth *truth = &truths[fact->job];
             if (fact->kind == SUBMIT) truth->submitted = true;
             if (fact->kind == ADD) truth->value++;
@@ -126,7 +90,7 @@ static struct record seen_by(const struct world *world, const struct owner *owne
 
 static void compare(struct world *world, const struct owner *owner) {
     struct truth truths[JOBS];
-    fold(&world->god, truths);
+    fold(&world->redis, truths);
     for (uint32_t job = 0; job < JOBS; job++) {
         const struct truth *truth = &truths[job];
         struct record seen = seen_by(world, owner, job);
@@ -143,8 +107,9 @@ static void compare(struct world *world, const struct owner *owner) {
 static void check_groups(struct world *world) {
     const struct god *god = &world->god;
     uint8_t held[GROUPS_MAX] = {0};
-    for (uint32_t i = 0; i < god->history.count; i++) {
-        for (uint32_t j = 0; j < god->history.batches[i].count; j++) held[god->history.batches[i].facts[j].group]++;
+    for (uint32_t i = 0; i < world->redis.history_count; i++) {
+        const struct batch *batch = &world->redis.history[i];
+        for (uint32_t j = 0; j < batch->count; j++) held[batch->facts[j].group]++;
     }
     for (uint32_t group = 0; group < world->next_group; group++) {
         if (held[group] != 0 && held[group] != god->group_size[group]) god_fail(world, "half an event is there");

@@ -34,8 +34,8 @@ static void cut(struct world *world, struct owner *owner) {
     owner_resume(world, owner);
 }
 
-static void go_back(struct world *world) {
-    store_go_back(world);
+static void go_back(struct world *world, bool newest) {
+    store_go_back(world, newest);
     for (uint32_t i = 0; i < OWNERS; i++) cut(world, &world->owners[i]);
 }
 
@@ -53,7 +53,7 @@ static bool has_room(const struct owner *owner) {
 
 /* What an owner does of itself. */
 static void work(struct world *world, struct owner *owner) {
-    if (!has_room(owner) || world->god.history.count + 16 > LOG_MAX) return;
+    if (!has_room(owner) || world->redis.history_count + 16 > LOG_MAX) return;
     uint64_t what = sl_rng_below(&world->rng, 16);
     if (what < 8) {
         owner_decide(world, owner);
@@ -68,8 +68,38 @@ static void work(struct world *world, struct owner *owner) {
     }
 }
 
+/* Whatever an owner can do next. */
+static void progress(struct world *world, struct owner *owner) {
+    if (owner->state == QUARANTINED) die(world, owner);
+    if (chance(world, 2)) owner_acquire(world, owner);
+    if (chance(world, 2)) work(world, owner);
+    if (!chance(world, 4)) store_deliver(world, owner);
+    if (!chance(world, 4)) take_reply(world, owner);
+    owner_recover(world, owner);
+    if (chance(world, 8)) store_late(world);
+}
+
+/* Owners contend, except those that sleep. */
+static void contend(struct world *world) {
+    uint64_t asleep = sl_rng_below(&world->rng, OWNERS * 2);
+    for (uint64_t left = sl_rng_below(&world->rng, 40); left > 0; left--) {
+        uint64_t i = sl_rng_below(&world->rng, OWNERS);
+        if (i != asleep) progress(world, &world->owners[i]);
+    }
+}
+
+/* Owners contend, Redis forgets it, and they contend again: what they did meanwhile must not mix. */
+static void storm(struct world *world) {
+    store_snapshot(world);
+    contend(world);
+    if (chance(world, 2)) store_snapshot(world);
+    contend(world);
+    go_back(world, chance(world, 3));
+    contend(world);
+}
+
 static void disturb(struct world *world, struct owner *owner) {
-    uint64_t what = sl_rng_below(&world->rng, 12);
+    uint64_t what = sl_rng_below(&world->rng, world->goes_back ? 16 : 10);
     if (what < 4) {
         cut(world, owner);
     } else if (what < 6) {
@@ -80,10 +110,12 @@ static void disturb(struct world *world, struct owner *owner) {
         owner_acquire(world, owner);
         if (chance(world, 2)) store_deliver(world, owner);
         if (chance(world, 2)) cut(world, owner); /* the reply to an acquisition is lost */
-    } else if (world->goes_back && what == 10) {
-        go_back(world);
-    } else if (world->goes_back) {
+    } else if (what < 12) {
+        go_back(world, chance(world, 2));
+    } else if (what < 14) {
         store_snapshot(world);
+    } else {
+        storm(world);
     }
 }
 
@@ -179,7 +211,7 @@ static int run_green(struct world *world, uint64_t first, uint64_t count) {
             return EXIT_FAILURE;
         }
         facts += world->facts;
-        commits += world->god.history.count;
+        commits += world->redis.history_count;
         setbacks += world->god.setbacks;
     }
     printf("%llu seeds green: %llu facts, %llu commits held at the end, Redis went back %llu times\n1 passed, 0 failed\n",

@@ -83,7 +83,8 @@ struct write {
 
 struct lease {
     uint64_t epoch, n, digest, ckpt, from;
-    uint32_t owner; /* incarnation; 0: nobody */
+    uint32_t owner;     /* incarnation; 0: nobody */
+    uint32_t ownership; /* counts all acquisitions of a seed: known to the judge alone */
 };
 
 struct call {
@@ -92,6 +93,7 @@ struct call {
     uint64_t serial;
     uint64_t epoch, n;      /* fence; ACQUIRE: what was seen */
     uint64_t new_epoch;
+    uint32_t ownership;     /* under which it was sent */
     bool repairs;           /* ACQUIRE by an owner that will send again what Redis lost */
     struct write write;
 };
@@ -112,6 +114,9 @@ struct redis {
     uint32_t log_count;
     struct record records[JOBS];
     struct tombstone gone[JOBS];
+
+    struct batch history[LOG_MAX]; /* every commit that led here, the trimmed ones included: known to the judge alone */
+    uint32_t history_count;
 };
 
 /* A job in an owner's memory. */
@@ -133,6 +138,7 @@ struct owner {
     uint64_t serial, ignore_until; /* replies to calls up to this serial count no more */
     uint64_t epoch_max; /* the highest that this incarnation ever asked for */
     uint64_t epoch_wanted; /* REPAIRING */
+    uint32_t ownership;
     uint64_t epoch, from, n_sealed, n_acked, n_redis, n_sent, commit_n, ckpt, digest;
     uint64_t base_n, base_digest; /* just before the oldest kept write */
     struct write kept[KEPT_MAX];  /* base_n + 1 .. n_sealed */
@@ -147,24 +153,10 @@ struct owner {
     uint32_t reply_count;
 };
 
-/* All commits of one timeline, in order. */
-struct history {
-    uint64_t n[LOG_MAX];
-    uint64_t digest[LOG_MAX];
-    struct batch batches[LOG_MAX];
-    uint32_t count;
-};
-
-/* A state of Redis, and how it came to it. */
-struct snapshot {
-    struct redis redis;
-    struct history history;
-};
-
-/* What really happened: all commits that Redis ever held, less those that a taker started without after Redis had gone back. */
+/* What really happened, beside what Redis itself knows of its past. */
 struct god {
-    struct history history;
-    bool acked[GROUPS_MAX], excused[GROUPS_MAX];
+    bool acked[GROUPS_MAX];
+    bool excused[GROUPS_MAX]; /* lost, and nobody could have prevented it */
     uint8_t group_size[GROUPS_MAX]; /* facts of each event */
     uint32_t setbacks;
     char why[160]; /* what broke; empty: nothing */
@@ -177,7 +169,7 @@ struct world {
     uint32_t disturb_in;  /* a step in so many is a fault */
     uint32_t keep;        /* acknowledged writes kept for sending again */
     struct redis redis;
-    struct snapshot snapshots[SNAPSHOTS];
+    struct redis snapshots[SNAPSHOTS];
     uint32_t snapshot_count;
     uint32_t refusing;    /* calls that Redis will refuse */
     struct call late[LATE_MAX]; /* left behind by connections that were cut */
@@ -185,7 +177,10 @@ struct world {
     struct owner owners[OWNERS];
     uint32_t next_incarnation;
     uint16_t next_group;
-    uint32_t facts;
+    uint32_t newest_snapshot;
+    uint32_t ownerships;
+    uint32_t facts, opened;
+    bool submitted[JOBS]; /* an id is used once in a seed, on whatever timeline */
     struct god god;
 };
 
@@ -216,15 +211,11 @@ void store_deliver(struct world *world, struct owner *owner);
 void store_late(struct world *world);
 void store_cut(struct world *world, struct owner *owner);
 void store_snapshot(struct world *world);
-void store_go_back(struct world *world);
+void store_go_back(struct world *world, bool newest);
 
 /* god.c: what really happened, and whether it may have. */
 void god_fail(struct world *world, const char *why);
-void god_commit(struct world *world, const struct write *write);
 void god_acquire(struct world *world, const struct call *call);
-/* What Redis itself holds of a history when it stands at n. */
-void god_cut_history(struct history *history, uint64_t n);
-void god_go_back(struct world *world, const struct history *history);
 void god_ack(struct world *world, const struct batch *batch);
 void god_check_recovered(struct world *world, const struct owner *owner);
 void god_check_damage(struct world *world, const struct owner *owner);

@@ -43,17 +43,13 @@ static bool is_new(const struct world *world, const struct owner *owner, uint32_
     if (owner->jobs[id].here || !owner_may_read(world, owner)) return false;
     if (world->redis.records[id].exists || world->redis.gone[id].exists || owner->tombs[id].exists) return false;
     /* Ids are never used again: who removed a job without a trace would not submit it again. */
-    for (uint32_t i = 0; i < world->god.history.count; i++) {
-        for (uint32_t j = 0; j < world->god.history.batches[i].count; j++) {
-            if (world->god.history.batches[i].facts[j].job == id) return false;
-        }
-    }
-    return true;
+    return !world->submitted[id];
 }
 
 static uint32_t choose(struct world *world, struct owner *owner, struct fact facts[GROUP_MAX]) {
     uint32_t id = (uint32_t)sl_rng_below(&world->rng, JOBS), other = (uint32_t)sl_rng_below(&world->rng, JOBS);
     if (is_new(world, owner, id)) {
+        world->submitted[id] = true;
         facts[0] = (struct fact){.kind = SUBMIT, .job = (uint8_t)id};
         facts[1] = (struct fact){.kind = ADD, .job = (uint8_t)id};
         return 1 + (uint32_t)sl_rng_below(&world->rng, 2);

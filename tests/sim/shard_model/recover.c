@@ -9,6 +9,7 @@ void owner_send(struct world *world, struct owner *owner, struct call *call) {
     }
     call->slot = (uint32_t)(owner - world->owners);
     call->owner = owner->incarnation;
+    call->ownership = owner->ownership;
     call->serial = ++owner->serial;
     owner->queue[owner->queue_count++] = *call;
 }
@@ -54,6 +55,7 @@ static void begin_recovery(struct owner *owner, const struct lease *lease) {
     owner->state = RECOVERING;
     owner->reads = 0;
     owner->unsure = false;
+    owner->ownership = lease->ownership;
     owner->from = owner->n_sealed = owner->n_acked = owner->n_redis = owner->n_sent = owner->base_n = lease->n;
     owner->digest = owner->base_digest = lease->digest;
     owner->ckpt = owner->commit_n = lease->ckpt;
@@ -64,6 +66,7 @@ static void repaired(struct world *world, struct owner *owner, const struct leas
     owner->state = OPEN;
     owner->unsure = false;
     owner->epoch = lease->epoch;
+    owner->ownership = lease->ownership;
     owner->from = owner->n_sent = owner->n_redis = lease->n;
     owner_send_kept(world, owner);
 }
@@ -163,6 +166,7 @@ static void resumed_before_us(struct world *world, struct owner *owner, const st
 static void open_shard(struct world *world, struct owner *owner) {
     owner->state = OPEN;
     owner->unsure = false;
+    world->opened++;
     god_check_recovered(world, owner);
 }
 

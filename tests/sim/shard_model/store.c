@@ -33,6 +33,7 @@ static void perform_ops(struct redis *redis, const struct write *write) {
 static void perform_write(struct world *world, const struct call *call, struct reply *reply) {
     struct redis *redis = &world->redis;
     if (!is_turn(world, &redis->lease, call, reply)) return;
+    if (call->ownership != redis->lease.ownership) god_fail(world, "a write of a former ownership changed the shard");
     const struct write *write = &call->write;
     redis->lease.n++;
     if (write->verb == COMMIT) {
@@ -40,7 +41,8 @@ static void perform_write(struct world *world, const struct call *call, struct r
         redis->log_n[redis->log_count] = redis->lease.n;
         redis->log[redis->log_count++] = write->batch;
         redis->lease.digest = write->digest;
-        god_commit(world, write);
+        SL_ASSERT(redis->history_count < LOG_MAX);
+        redis->history[redis->history_count++] = write->batch;
     } else if (write->verb == SETTLE) {
         perform_ops(redis, write);
         redis->lease.ckpt = write->ckpt;
@@ -60,6 +62,7 @@ static void perform_acquire(struct world *world, const struct call *call, struct
         lease->epoch = call->new_epoch;
         lease->owner = call->owner;
         lease->from = lease->n;
+        lease->ownership = ++world->ownerships;
     }
     reply->lease = *lease;
 }
@@ -112,15 +115,14 @@ void store_late(struct world *world) {
 void store_snapshot(struct world *world) {
     uint32_t place = world->snapshot_count < SNAPSHOTS ? world->snapshot_count++
                                                        : (uint32_t)sl_rng_below(&world->rng, SNAPSHOTS);
-    world->snapshots[place].redis = world->redis;
-    world->snapshots[place].history = world->god.history;
-    god_cut_history(&world->snapshots[place].history, world->redis.lease.n);
+    world->snapshots[place] = world->redis;
+    world->newest_snapshot = place;
 }
 
 /* Redis is as it was at a snapshot: a lost suffix, an older replica, a backup. Every connection ends. */
-void store_go_back(struct world *world) {
+void store_go_back(struct world *world, bool newest) {
     if (world->snapshot_count == 0) return;
-    const struct snapshot *snapshot = &world->snapshots[sl_rng_below(&world->rng, world->snapshot_count)];
-    world->redis = snapshot->redis;
-    god_go_back(world, &snapshot->history);
+    uint64_t place = newest ? world->newest_snapshot : sl_rng_below(&world->rng, world->snapshot_count);
+    world->redis = world->snapshots[place];
+    world->god.setbacks++;
 }
