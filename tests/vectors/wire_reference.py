@@ -1,8 +1,11 @@
 """The protocol in another language: frames made and read from wire.def by Debian's msgpack module, independent of the C code.
-Used by the tests of the vectors and of PROTOCOL.md, and by tests that speak to a broker or worker from Python."""
+Used by the tests of the vectors and of PROTOCOL.md, and by tests that speak to a broker or worker from Python.
+As a program it prints a row for wire.json: wire_reference.py "watch nobody" watch 11 '{"jobs": []}' """
+import json
 import os
 import re
 import struct
+import sys
 
 import msgpack
 
@@ -157,3 +160,14 @@ def from_json(value):
     if isinstance(value, dict):
         return {key: from_json(member) for key, member in value.items()}
     return [from_json(member) for member in value] if isinstance(value, list) else value
+
+
+def vector(name, type_name, message_id, fields):
+    """A row of wire.json; fields as to_json gives them."""
+    frame = encode(type_name, message_id, from_json(fields))
+    row = {"name": name, "type": type_name.upper(), "message_id": str(message_id), "fields": to_json(decode(frame)[2])}
+    return json.dumps({**row, "hex": frame.hex()}, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    print(vector(sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])))
