@@ -41,11 +41,9 @@ extern "C" {
 
 #define SLUICE_ABI_MAJOR 1
 #define SLUICE_ABI_MINOR 0
-
 #define SLUICE_VALUE_BYTES_MAX (4u << 20)
 #define SLUICE_VALUE_DEPTH_MAX 64
 #define SLUICE_VALUE_NODES_MAX 1000000
-
 #if defined(_WIN32)
 #error "Sluice plugins are ELF shared objects"
 #endif
