@@ -239,7 +239,7 @@ static int read_flags(struct bench *self) {
 int sl_run_bench(struct sl_cli *cli) {
     struct bench self = {.cli = cli};
     int code = read_flags(&self);
-    if (code == SL_EXIT_DONE) code = sl_cli_connect(cli, (uint32_t)self.in_flight);
+    if (code == SL_EXIT_DONE) code = sl_cli_connect(cli, (uint32_t)self.in_flight + 16); /* the application of the pipeline counts, too */
     if (code == SL_EXIT_DONE) sl_client_watch_ends_only(cli->client);
     if (code) return code;
     sl_idmap_init(&self.open, sl_alloc_system(), 0);
