@@ -230,7 +230,7 @@ static int read_flags(struct bench *self) {
     if (isolation && strcmp(isolation, "host") != 0 && strcmp(isolation, "inline") != 0)
         return sl_cli_fail(cli, SL_EXIT_USAGE, "--isolation \"%.32s\" is not known; say host or inline, as the workers were started", isolation);
     if (sl_cli_number(cli, SL_FLAG_JOBS, JOBS_DEFAULT, 1, JOBS_MAX, &self->job_count) ||
-        sl_cli_number(cli, SL_FLAG_IN_FLIGHT, IN_FLIGHT_DEFAULT, 1, SL_SESSION_WINDOW_MAX, &self->in_flight) ||
+        sl_cli_number(cli, SL_FLAG_IN_FLIGHT, IN_FLIGHT_DEFAULT, 1, SL_SESSION_WINDOW_MAX - 16, &self->in_flight) ||
         sl_cli_number(cli, SL_FLAG_PAYLOAD, 0, 0, SL_VALUE_BYTES_MAX - 5, &self->payload_bytes))
         return SL_EXIT_USAGE;
     return SL_EXIT_DONE;
