@@ -49,6 +49,7 @@ fi
 
 # A short path: a unix socket's name holds 107 bytes, and tests make sockets below this folder.
 temporary=$(mktemp -d /tmp/sluice-test.XXXXXX)
+chmod 711 "$temporary" # tests that go on as another user must still find their files
 runner=
 # The shell would handle a signal only after the runner's end; the runner stops what it started and then ends.
 stop_runner() {

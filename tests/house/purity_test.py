@@ -12,7 +12,7 @@ CORES = ("broker/core", "worker/core")
 PULLED = ("common/base", "common/model")
 
 # Memory, strings and numbers: no clock, no file, no socket, no thread, no randomness.
-PURE = set("""memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp stpcpy strtod strtoll snprintf vsnprintf
+PURE = set("""memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp stpcpy strspn strtod strtoll snprintf vsnprintf
     sigabbrev_np abort __errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_
     __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __stpcpy_chk __vsnprintf_chk""".split())
 # Base may also: hash (libsodium), sum (ISA-L), be the default allocator, and say on stderr which assertion broke.

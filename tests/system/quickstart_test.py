@@ -80,6 +80,13 @@ class Quickstart(unittest.TestCase):
         self.assertIn(f"{DOCUMENTS} files: {DOCUMENTS} submitted, 0 known already", self.first)
         self.assertNotIn("\x1b", self.first)
 
+    def test_2_readme_shows_what_is_printed(self):
+        """The titles of README's sample, in its order."""
+        sample = readme_test.fences(tree.text(tree.SOURCE, "README.md"), "text")[0]
+        titles = re.findall(r"(?m)^([a-z].*?)  ", sample)
+        self.assertIn("graph", titles)
+        self.assertEqual(titles, [title for title in re.findall(r"(?m)^([a-z].*?)  ", self.first) if title in titles])
+
     def test_2_result_is_what_the_index_holds(self):
         self.assertEqual(self.ask("SELECT count(*) FROM documents"), [(DOCUMENTS,)])
         for table, words in (("chunks", r"(\d+) chunks"), ("nodes", r"(\d+) nodes"), ("edges", r"(\d+) edges")):

@@ -25,6 +25,7 @@ class Runner:
         os.makedirs(logs, exist_ok=True)
         log = os.path.join(logs, program.name + ".log")
         own = tempfile.mkdtemp(prefix="t", dir=self.temporary)
+        os.chmod(own, 0o711)  # tests that go on as another user must still find their files
         began = time.monotonic()
         try:
             result = self.run_in(program, own, log)
