@@ -34,7 +34,10 @@ static int take_output(struct sl_sched *self, struct sl_job *job, struct sl_byte
 
 static int take_part(struct sl_sched *self, struct sl_job *job, const struct sl_ledger_item *item) {
     if (sl_bytes_is(item->key, "live")) return take_head(self, job, item->value);
-    if (sl_bytes_is(item->key, "p")) return take_blob(self, job, &job->payload, item->value);
+    struct sl_bytes payload;
+    if (sl_bytes_is(item->key, "p")) {
+        return sl_record_open(item->value, &payload) ? SL_OK : take_blob(self, job, &job->payload, payload);
+    }
     bool is_output = item->key.size > 2 && item->key.data[0] == 'o';
     return is_output ? take_output(self, job, item->key, item->value) : SL_OK;
 }

@@ -5,6 +5,7 @@
  *   head     array [format, at, state, once, run, created_ms, updated_ms, created_n, pipeline, request, facts, payload or nil when
  *            it stands in `p`, reason, fields {name: value}, stages or nil while queued]
  *   output   array [type, count, {state key: value}, output or nil when it is the value of the only state key]
+ *   payload  the msgpack value itself, when it stands in `p`
  *   ended    array [format, head, history, {stage index: output}]
  */
 #ifndef SL_CORE_RECORD_H

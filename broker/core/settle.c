@@ -40,10 +40,14 @@ static bool has_room(struct gathering *self, size_t more) {
 }
 
 /* The parts that stand in fields of their own: first, so that the head that rests on them comes last. */
-static bool put_payload(struct gathering *self, struct sl_job *job) {
+static bool put_payload(struct sl_sched *self, struct gathering *gathering, struct sl_job *job) {
     if (job->payload_settled || !job->payload || job->payload->size <= SL_PAYLOAD_INLINE_MAX) return true;
-    if (!has_room(self, job->payload->size)) return false;
-    put_field(self, job->id, sl_text("p"), sl_blob_bytes(job->payload));
+    if (!has_room(gathering, job->payload->size)) return false;
+    sl_buf_clear(&self->scratch);
+    (void)sl_buf_append(&self->scratch, job->payload->data, job->payload->size); /* kept in scratch.failed */
+    sl_record_seal(&self->scratch, 0);
+    gathering->ops.failed |= self->scratch.failed;
+    put_field(gathering, job->id, sl_text("p"), sl_buf_bytes(&self->scratch));
     job->payload_settled = true;
     return true;
 }
@@ -116,7 +120,7 @@ static size_t record_size(const struct sl_job *job) {
 
 /* Whether the whole job went into the settle. */
 static bool gather(struct sl_sched *self, struct sl_shard *shard, struct gathering *gathering, struct sl_job *job) {
-    if (!put_payload(gathering, job) || !put_outputs(gathering, job)) return false;
+    if (!put_payload(self, gathering, job) || !put_outputs(gathering, job)) return false;
     if (!has_room(gathering, record_size(job))) return false;
     bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
     if (ended) {

@@ -34,20 +34,6 @@ static bool performs_late(struct sim_world *world, struct sim_message *message) 
     return false;
 }
 
-/* One bit of one value of a reply to a read is flipped. */
-static void damage(struct sim_world *world, struct sim_message *reply) {
-    struct sim_redis *redis = world->redis;
-    if (redis->damage_left == 0 || reply->answer.verb < SL_LEDGER_READ_LIVE || reply->answer.item_count == 0) return;
-    size_t item = sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), reply->answer.item_count);
-    struct sl_bytes value = reply->answer.items[item].value;
-    if (value.size == 0) return;
-    uint64_t bit = sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), value.size * 8);
-    ((uint8_t *)(uintptr_t)value.data)[bit / 8] ^= (uint8_t)(1u << bit % 8);
-    redis->damage_left--;
-    redis->damaged[reply->answer.shard] = true;
-    SIM_TRACE(world, SIM_WHO_REDIS, 0, 7, bit, "a bit of shard %u is read wrong", (unsigned)reply->answer.shard);
-}
-
 /* Planted bug 4: the fence looks at the number only, not at whose write it is. */
 static void pass_fence(struct sim_world *world, struct ledger_twin *twin, struct sl_ledger_call *call) {
     struct sl_ledger_call ask = {.verb = SL_LEDGER_RESUME, .shard = call->shard};
@@ -56,6 +42,33 @@ static void pass_fence(struct sim_world *world, struct ledger_twin *twin, struct
     SL_ASSERT(ledger_twin_call(twin, &ask, &lease) == 0);
     call->epoch = lease.epoch;
     call->owner = lease.owner;
+}
+
+/* Flips a bit of the item that the disk holds too, so that the damage outlives a restart. */
+static void damage_disk(struct sim_world *world, const struct sl_ledger_call *call, const struct sl_ledger_item *item,
+                        uint64_t bit) {
+    struct sl_ledger_reply reply;
+    SL_ASSERT(ledger_twin_call(world->redis->disk, call, &reply) == 0);
+    for (size_t i = 0; i < reply.item_count; i++) {
+        const struct sl_ledger_item *other = &reply.items[i];
+        bool same = other->n == item->n && sl_bytes_equal(other->key, item->key) && sl_bytes_equal(other->value, item->value);
+        if (same && other->value.data != item->value.data)
+            ((uint8_t *)(uintptr_t)other->value.data)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+/* One bit of one stored value that is being read is flipped, where it is stored. */
+static void damage(struct sim_world *world, const struct sl_ledger_call *call, const struct sl_ledger_reply *reply) {
+    struct sim_redis *redis = world->redis;
+    if (redis->damage_left == 0 || reply->verb < SL_LEDGER_READ_LIVE || reply->item_count == 0) return;
+    const struct sl_ledger_item *item = &reply->items[sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), reply->item_count)];
+    if (item->value.size == 0) return;
+    uint64_t bit = sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), item->value.size * 8);
+    damage_disk(world, call, item, bit);
+    ((uint8_t *)(uintptr_t)item->value.data)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    redis->damage_left--;
+    redis->damaged[reply->shard] = true;
+    SIM_TRACE(world, SIM_WHO_REDIS, 0, 7, bit, "a stored bit of shard %u flips", (unsigned)reply->shard);
 }
 
 static void perform(struct sim_world *world, struct sim_message *message) {
@@ -70,12 +83,12 @@ static void perform(struct sim_world *world, struct sim_message *message) {
         pass_fence(world, redis->memory, &call);
         int rc = ledger_twin_call(redis->memory, &call, &reply);
         SL_ASSERT(rc == 0);
+        damage(world, &call, &reply);
     }
     message->reply = sim_message_reply(world, &reply);
     message->reply->generation = message->generation;
     message->reply->broker = message->broker;
     message->reply->connection = message->connection;
-    damage(world, message->reply);
     if (message->call.verb < SL_LEDGER_RESUME)
         SIM_TRACE(world, SIM_WHO_REDIS, 2, reply.status, reply.n, "%c: %s: %s", 'A' + message->broker,
                   sim_call_text(world, &message->call), sim_reply_text(&reply));

@@ -25,8 +25,8 @@ struct sim_redis {
     uint32_t life;
     uint64_t paused_until;
     uint64_t refuses_until;
-    uint32_t damage_left;     /* replies to reads that will carry a flipped bit */
-    bool damaged[SIM_SHARDS_MAX]; /* a damaged reply was given */
+    uint32_t damage_left;         /* stored values that will be damaged when they are read next */
+    bool damaged[SIM_SHARDS_MAX]; /* a value of the shard was */
     struct ledger_twin *memory, *disk;
     struct sim_message *unsynced, **unsynced_end;
     bool syncing;

@@ -48,18 +48,27 @@ static bool will_send(const struct world *world, const struct call *call, uint32
     return false;
 }
 
-/* Who takes the shard goes on from what Redis holds. What else was acknowledged is lost: that may be only when Redis went back. */
+/* An event that was acknowledged and is not held: that may be only when Redis went back since. */
+static void lose_group(struct world *world, uint32_t group) {
+    if (world->god.setbacks == world->god.acked_at[group]) god_fail(world, "something acknowledged is missing");
+    world->god.excused[group] = true;
+}
+
+/* Who takes the shard goes on from what Redis holds. */
 void god_acquire(struct world *world, const struct call *call) {
     for (uint32_t group = 0; group < world->next_group; group++) {
         if (!world->god.acked[group] || world->god.excused[group]) continue;
         if (redis_holds(world, group) || will_send(world, call, group)) continue;
-        if (world->god.setbacks == 0) god_fail(world, "something acknowledged is missing");
-        world->god.excused[group] = true;
+        lose_group(world, group);
     }
 }
 
 void god_ack(struct world *world, const struct batch *batch) {
-    for (uint32_t i = 0; i < batch->count; i++) world->god.acked[batch->facts[i].group] = true;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint32_t group = batch->facts[i].group;
+        world->god.acked[group] = true;
+        world->god.acked_at[group] = world->god.setbacks;
+    }
 }
 
 /* An owner gives up because the shard's history is not its own: only a Redis that went back can bring it there. */
@@ -113,9 +122,7 @@ static void check_groups(struct world *world) {
     }
     for (uint32_t group = 0; group < world->next_group; group++) {
         if (held[group] != 0 && held[group] != god->group_size[group]) god_fail(world, "half an event is there");
-        if (god->acked[group] && !god->excused[group] && held[group] == 0) {
-            god_fail(world, "something acknowledged is missing");
-        }
+        if (god->acked[group] && !god->excused[group] && held[group] == 0) lose_group(world, group);
     }
 }
 

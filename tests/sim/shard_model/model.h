@@ -156,6 +156,7 @@ struct owner {
 /* What really happened, beside what Redis itself knows of its past. */
 struct god {
     bool acked[GROUPS_MAX];
+    uint32_t acked_at[GROUPS_MAX]; /* how often Redis had gone back when it was acknowledged */
     bool excused[GROUPS_MAX]; /* lost, and nobody could have prevented it */
     uint8_t group_size[GROUPS_MAX]; /* facts of each event */
     uint32_t setbacks;

@@ -2,10 +2,12 @@
  * commit later. */
 #include "model.h"
 
-/* Whether Redis can be asked for what left memory: after a cut it may stand before what was acknowledged. */
+/* Whether what Redis says of a job that is not in memory counts: after a cut it may stand before what was acknowledged, and another
+ * owner may have been there. (RESUME behind the read tells; the model looks at the lease itself.) */
 bool owner_may_read(const struct world *world, const struct owner *owner) {
     if (without(world, RULE_READ)) return true;
-    return !owner->unsure && owner->n_redis >= owner->n_acked;
+    bool ours = world->redis.lease.owner == owner->incarnation && world->redis.lease.epoch == owner->epoch;
+    return !owner->unsure && owner->n_redis >= owner->n_acked && ours;
 }
 
 void owner_lose(struct world *world, struct owner *owner) {

@@ -37,7 +37,7 @@ static void send_acquire(struct world *world, struct owner *owner, uint64_t epoc
 
 /* An epoch above the one that was seen, and never one that this incarnation used: a late twin of a write under it may still come. */
 static uint64_t next_epoch(const struct world *world, struct owner *owner, uint64_t seen) {
-    bool fresh = owner->epoch_max > seen && !without(world, RULE_NEW_EPOCH);
+    bool fresh = owner->epoch_max > seen && !without(world, RULE_NEW_EPOCH) && !without(world, RULE_DIGEST);
     owner->epoch_max = (fresh ? owner->epoch_max : seen) + 1;
     return owner->epoch_max;
 }
@@ -150,10 +150,11 @@ static void resumed_open(struct world *world, struct owner *owner, const struct 
     owner_send_kept(world, owner);
 }
 
-/* Our acquisition itself was lost. What Redis holds is ours up to `from`; a number above it was made by somebody else. */
+/* Our acquisition itself was lost. It is tempting to acquire again and to send what was kept when number and digest fit; but the
+ * digest speaks of commits only, and another owner may have settled otherwise under these numbers. */
 static void resumed_before_us(struct world *world, struct owner *owner, const struct lease *lease) {
-    bool ours = lease->n == owner->from || (without(world, RULE_OWN_EPOCH) && lease->n > owner->from);
-    if (!ours || !is_own_history(world, owner, lease) || owner->state == RECOVERING) {
+    bool fits = lease->n >= owner->from && is_own_history(world, owner, lease) && owner->state != RECOVERING;
+    if (!fits || !without(world, RULE_OWN_EPOCH)) {
         quarantine(world, owner);
         return;
     }
