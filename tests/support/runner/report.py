@@ -26,12 +26,12 @@ class Report:
                 self.slow.append((seconds, program.title()))
             mark = "FAIL" if result.failed else "skip" if result.skipped and not result.passed else "ok"
             self.say(f"  {mark:4} {result.passed:5} passed {seconds:7.1f} s  {program.title()}")
-            if result.failed:
-                self.show_failure(result, log)
+            for reason in result.reasons:
+                self.say(f"       {reason}")
+            if result.failed or "bench" in program.labels:  # a benchmark is run for what it prints
+                self.show(log)
 
-    def show_failure(self, result, log):
-        for reason in result.reasons:
-            self.say(f"       {reason}")
+    def show(self, log):
         with open(log, encoding="utf-8", errors="replace") as text:
             lines = [line for line in text.read().splitlines() if not line.startswith(GOOD)]
         if len(lines) > LOG_LINES:
