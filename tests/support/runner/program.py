@@ -12,12 +12,15 @@ import leftovers
 import outcome
 import plan
 
+PATIENCE = 100  # how much longer programs may take when a person asked for more kills or seeds
+
 
 class Runner:
     """What all programs of a run share. LOGS is where each program's output is kept; it lies in the build folder."""
 
     def __init__(self, source, temporary, choices):
         self.source, self.temporary, self.choices = source, temporary, choices
+        self.is_longer = "SLUICE_CHAOS" in choices or "SLUICE_SEEDS" in choices
 
     def run(self, program):
         """Returns (outcome, seconds, path of the log)."""
@@ -43,7 +46,7 @@ class Runner:
         with open(log, "wb") as output:
             child = subprocess.Popen(program.command, cwd=program.folder, env=environment, stdin=subprocess.DEVNULL,
                                      stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        limit_s = program.timeout_s * (2 if program.build.sanitized else 1)
+        limit_s = program.timeout_s * (2 if program.build.sanitized else 1) * (PATIENCE if self.is_longer else 1)
         try:
             in_time = wait_or_stop(child, limit_s)
         finally:
