@@ -109,7 +109,7 @@ static int ended(struct sl_sched *self, struct sl_session *session, struct sl_st
 
 #ifdef SLUICE_PLANTED_BUGS
 /* Planted bug 23: a result that comes twice counts twice for what waits for it. */
-static void count_again(struct sl_sched *self, const struct sl_token *token) {
+__attribute__((noinline)) static void count_again(struct sl_sched *self, const struct sl_token *token) {
     struct sl_job *job = sl_job_find(&sl_shard_of(self, token->job)->table, token->job);
     if (!job || !job->run || sl_job_state_is_terminal((enum sl_job_state)job->state)) return;
     if (job->run->stages[token->stage].state != SL_STAGE_SUCCEEDED) return;

@@ -219,7 +219,7 @@ static struct sl_digest digest_at(const struct sl_shard *shard, uint64_t n) {
 
 #ifdef SLUICE_PLANTED_BUGS
 /* Planted bug 8: what a late twin performed is taken for lost, and sent again under new numbers. */
-static void renumber(struct sl_shard *shard, uint64_t n) {
+__attribute__((noinline)) static void renumber(struct sl_shard *shard, uint64_t n) {
     for (struct sl_link *link = sl_list_first(&shard->writes); link; link = sl_list_next(&shard->writes, link)) {
         if (write_of(link)->verb == SL_LEDGER_COMMIT) shard->commit_n = n + 1;
         write_of(link)->n = ++n;

@@ -74,7 +74,7 @@ static struct sl_node *add(struct sl_tree *tree, struct sl_node *parent, enum sl
 }
 
 static void add_stage(struct sl_tree *tree, struct sl_node *stages, const struct shape *shape, uint32_t index) {
-    char name[8];
+    char name[16];
     struct sl_node *stage = add(tree, stages, SL_NODE_MAP, NULL, NULL);
     snprintf(name, sizeof name, "s%u", (unsigned)index);
     add(tree, stage, SL_NODE_SCALAR, "name", name);
