@@ -89,6 +89,7 @@ struct sl_agent_event {
             int signal;            /* that killed it, or 0 */
             int status;            /* exit status when signal is 0; negative: it could not be started, and text says why */
             bool begun;            /* the first task of its list was begun */
+            bool killed;           /* it was not ending when SIGKILL was sent to it */
             struct sl_bytes text;
             struct sl_bytes tail;  /* the last lines that it wrote to stdout and stderr */
         } died;

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { START_MS = 10000, BROKEN_MS = 100, RESTART_FIRST_MS = 100, RESTART_MAX_MS = 5000 };
+enum { START_MS = 10000, RESTART_FIRST_MS = 100, RESTART_MAX_MS = 5000 };
 
 void sl_agent_host_start(struct sl_agent *self, struct host *host) {
     SL_ASSERT(host->state == HOST_DOWN);
@@ -90,8 +90,9 @@ void sl_agent_host_stop(struct sl_agent *self, struct host *host, enum stop_reas
     if (host->state == HOST_STOPPING || host->state == HOST_DOWN) return;
     host->state = HOST_STOPPING;
     host->reason = reason;
-    host->until = self->now + agent_ms(reason == STOP_BROKEN ? BROKEN_MS : self->config.grace_ms);
-    if (reason != STOP_BROKEN) emit_signal(self, host, SIGTERM); /* a broken one is mostly dying: its own signal says more */
+    host->killed = reason == STOP_BROKEN;
+    host->until = self->now + agent_ms(self->config.grace_ms);
+    emit_signal(self, host, host->killed ? SIGKILL : SIGTERM);
     sl_agent_host_reclaim(self, host);
     sl_agent_host_settle(self, host);
 }

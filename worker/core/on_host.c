@@ -3,7 +3,6 @@
 
 #include "base/err.h"
 
-#include <signal.h>
 #include <string.h>
 
 enum { TEXT_SIZE = 256 };
@@ -76,7 +75,7 @@ static void signal_text(int number, char *text) {
 static void crash_text(const struct host *host, const struct sl_agent_event *event, char *text) {
     char name[TEXT_SIZE];
     size_t used = 0;
-    if (host->reason == STOP_BROKEN && host->killed && event->died.signal == SIGKILL) {
+    if (host->reason == STOP_BROKEN && event->died.killed) {
         add_text(text, &used, host->broken_text);
     } else if (event->died.signal) {
         signal_text(event->died.signal, name);
@@ -182,7 +181,7 @@ static int done_outcome(struct sl_agent *self, const struct host *host, const st
     struct sl_agent_result result = event->done.result;
     char text[TEXT_SIZE];
     if (host->reason == STOP_TIMEOUT || host->reason == STOP_CANCEL) {
-        result = (struct sl_agent_result){.duration_us = result.duration_us, .detail = result.detail};
+        result = (struct sl_agent_result){.duration_us = (self->now - host->head_at) / 1000, .detail = result.detail};
         result.outcome = host->reason == STOP_TIMEOUT ? SL_OUTCOME_TIMEOUT : SL_OUTCOME_RETURNED;
         timeout_text(head, text);
         result.error = sl_text(host->reason == STOP_TIMEOUT ? text : "cancelled");

@@ -52,8 +52,8 @@ size_t sl_agent_under_way(const struct sl_agent *self);
 /* host.c */
 
 void sl_agent_host_start(struct sl_agent *self, struct host *host);
-/* Asks the host's process group to end (SIGTERM, later SIGKILL), and takes back what it has not begun. One that is broken gets a
- * moment to die of what broke it. */
+/* Asks the host's process group to end (SIGTERM, later SIGKILL), and takes back what it has not begun. A broken
+ * one is killed at once. */
 void sl_agent_host_stop(struct sl_agent *self, struct host *host, enum stop_reason reason);
 /* Ends the host's process group at once. */
 void sl_agent_host_kill(struct sl_agent *self, struct host *host);

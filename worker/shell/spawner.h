@@ -26,6 +26,7 @@ struct sl_spawner_report {
     uint32_t host;
     uint32_t generation; /* as given to start */
     int32_t signal;      /* that ended it, or 0 */
+    uint32_t killed;     /* 1: it was not ending yet when SIGKILL was sent to it */
     int32_t status;      /* exit status; or, negative, the errno of a fork that failed */
 };
 

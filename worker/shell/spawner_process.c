@@ -26,6 +26,7 @@ struct child {
     pid_t pid; /* 0: the slot is empty */
     uint32_t generation;
     bool reported; /* nothing is left to report */
+    bool killed;   /* was sent SIGKILL while it lived */
     struct sl_spawner_report report;
 };
 
@@ -49,7 +50,7 @@ static void note_end(struct spawner *self, struct child *child, int signal_numbe
     child->pid = 0;
     child->reported = false;
     child->report = (struct sl_spawner_report){.host = (uint32_t)(child - self->children), .generation = child->generation,
-                                               .signal = signal_number, .status = status};
+                                               .signal = signal_number, .status = status, .killed = child->killed};
 }
 
 static void start(struct spawner *self, const struct sl_spawner_request *request, const int *fds) {
@@ -76,12 +77,32 @@ static void start(struct spawner *self, const struct sl_spawner_request *request
     (void)setpgid(pid, pid); /* the child does the same: whoever is first */
     child->pid = pid;
     child->reported = true;
+    child->killed = false;
+}
+
+/* Whether the kernel is ending the process already: then what ended it came before us (proc(5), stat: state, flags). */
+static bool is_ending(pid_t pid) {
+    enum { PF_EXITING = 4 }; /* linux/sched.h */
+    char path[64], line[1024];
+    char state = 'R';
+    unsigned flags = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t size = read(fd, line, sizeof line - 1);
+    (void)close(fd);
+    line[size > 0 ? size : 0] = '\0';
+    const char *behind_name = strrchr(line, ')');
+    if (!behind_name || sscanf(behind_name + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2) return false;
+    return state == 'Z' || state == 'X' || (flags & PF_EXITING) != 0;
 }
 
 /* The leader is not reaped before its group was killed, so the number cannot be somebody else's. */
 static void send_signal(struct spawner *self, const struct sl_spawner_request *request) {
-    const struct child *child = &self->children[request->host];
-    if (child->pid && child->generation == request->generation) (void)kill(-child->pid, request->signal);
+    struct child *child = &self->children[request->host];
+    if (child->pid == 0 || child->generation != request->generation) return;
+    if (request->signal == SIGKILL && !is_ending(child->pid)) child->killed = true;
+    (void)kill(-child->pid, request->signal);
 }
 
 /* Takes one request: 1, 0 when there is none, negative when the worker is gone. */

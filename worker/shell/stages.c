@@ -220,6 +220,7 @@ static void on_died(struct sl_worker *self, const struct sl_spawner_report *repo
     event.died.signal = report->signal;
     event.died.status = report->status;
     event.died.begun = sl_host_has_begun(host);
+    event.died.killed = report->killed != 0;
     event.died.tail = sl_buf_bytes(&tail);
     const struct sl_log_field fields[] = {sl_log_number("slot", host->index), sl_log_number("signal", (uint64_t)report->signal),
                                           sl_log_number("status", (uint64_t)(report->status < 0 ? 0 : report->status)),
