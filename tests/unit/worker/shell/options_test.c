@@ -1,0 +1,84 @@
+/* The command line of sluice-worker. */
+#include "shell/options.h"
+
+#include "base/err.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct sl_options options;
+static char error[512];
+
+/* Reads words up to NULL. */
+static int read_words(char *first, ...) {
+    char *argv[16] = {"sluice-worker"};
+    int argc = 1;
+    va_list words;
+    va_start(words, first);
+    for (char *word = first; word; word = va_arg(words, char *)) argv[argc++] = word;
+    va_end(words);
+    error[0] = '\0';
+    return sl_options_read(argc, argv, &options, error, sizeof error);
+}
+
+static void assert_refused(int rc, const char *part) {
+    cr_assert_eq(rc, SL_E_BAD_INPUT);
+    cr_assert_not_null(strstr(error, part), "%s", error);
+}
+
+Test(options, have_defaults) {
+    unsetenv("SLUICE_WORKER_ENDPOINT");
+    cr_assert_eq(read_words(NULL), SL_OK, "%s", error);
+    cr_assert_str_eq(options.broker, "tcp://127.0.0.1:7441");
+    cr_assert_geq(options.slots, 1);
+    cr_assert_eq(options.prefetch, 1);
+    cr_assert_eq(options.drain_ms, 30000);
+    cr_assert_eq(options.grace_ms, 5000);
+}
+
+Test(options, take_values_in_both_forms) {
+    cr_assert_eq(read_words("--slots", "3", "--prefetch=0", "--isolation", "inline", "--plugin", "a.so", "--plugin=b.so", NULL), SL_OK);
+    cr_assert_eq(options.slots, 3);
+    cr_assert_eq(options.prefetch, 0);
+    cr_assert(options.is_inline);
+    cr_assert_eq(options.plugin_count, 2);
+    cr_assert_str_eq(options.plugins[1], "b.so");
+}
+
+Test(options, come_from_the_environment_and_the_flag_wins) {
+    setenv("SLUICE_WORKER_SLOTS", "7", 1);
+    setenv("SLUICE_DRAIN_TIMEOUT", "2s", 1);
+    cr_assert_eq(read_words(NULL), SL_OK);
+    cr_assert_eq(options.slots, 7);
+    cr_assert_eq(options.drain_ms, 2000);
+    cr_assert_eq(read_words("--slots", "5", NULL), SL_OK);
+    cr_assert_eq(options.slots, 5);
+    setenv("SLUICE_WORKER_SLOTS", "many", 1);
+    assert_refused(read_words(NULL), "SLUICE_WORKER_SLOTS cannot be \"many\"");
+}
+
+Test(options, name_what_is_wrong) {
+    assert_refused(read_words("--solts", "3", NULL), "unknown option --solts, did you mean --slots?");
+    assert_refused(read_words("--zzzzzz", NULL), "unknown option --zzzzzz; see");
+    assert_refused(read_words("stray", NULL), "unknown option stray");
+    assert_refused(read_words("--slots", NULL), "--slots needs a value (N)");
+    assert_refused(read_words("--slots", "0", NULL), "--slots cannot be \"0\"");
+    assert_refused(read_words("--slots", "257", NULL), "--slots cannot be \"257\"");
+    assert_refused(read_words("--slots", "1000000", NULL), "--slots cannot be");
+    assert_refused(read_words("--insecure=yes", NULL), "--insecure takes no value");
+    assert_refused(read_words("--broker", "http://x", NULL), "--broker cannot be \"http://x\"");
+    assert_refused(read_words("--slots", "256", "--prefetch", "16", NULL), "above 4096");
+    assert_refused(read_words("--isolation", "none", NULL), "--isolation cannot be \"none\"");
+    assert_refused(read_words("--pass-env", "A=b", NULL), "--pass-env cannot be");
+    cr_assert_eq(read_words("--slots", "256", "--prefetch", "15", NULL), SL_OK, "at the limit");
+}
+
+Test(options, do_not_send_plain_text_to_another_machine) {
+    assert_refused(read_words("--broker", "tcp://10.1.2.3:7441", NULL), "nothing would be encrypted");
+    cr_assert_eq(read_words("--broker", "tcp://10.1.2.3:7441", "--insecure", NULL), SL_OK);
+    cr_assert_eq(read_words("--broker", "tcp://127.0.0.1:7441", NULL), SL_OK);
+    cr_assert_eq(read_words("--broker", "tcp://localhost:7441", NULL), SL_OK);
+    cr_assert_eq(read_words("--broker", "tcp://[::1]:7441", NULL), SL_OK);
+    cr_assert_eq(read_words("--broker", "ipc:///run/x", NULL), SL_OK);
+}

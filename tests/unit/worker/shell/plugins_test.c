@@ -1,0 +1,118 @@
+/* Which plugins a worker finds, looked at by real probe processes. */
+#include "shell/plugins.h"
+
+#include "shell/environment.h"
+
+#include "base/err.h"
+#include "io/clock.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct sl_plugins plugins;
+
+static void look_at(const char *const *files, uint32_t count, const char *path) {
+    char **environment = sl_environment_for_stages(NULL, 0);
+    cr_assert_eq(sl_plugins_find(files, count, path, &plugins), SL_OK);
+    cr_assert_eq(sl_plugins_probe(&plugins, SLUICE_BIN "/sluice-stagehost", environment, 2000), SL_OK);
+    sl_plugins_rank(&plugins);
+    free(environment);
+}
+
+static const struct sl_plugin *named(const char *name) {
+    for (uint32_t i = 0; i < plugins.count; i++) {
+        const char *slash = strrchr(plugins.items[i].path, '/');
+        if (strcmp(slash + 1, name) == 0) return &plugins.items[i];
+    }
+    cr_assert_fail("no plugin %s", name);
+    return NULL;
+}
+
+static void assert_failed(const char *name, const char *part) {
+    const struct sl_plugin *plugin = named(name);
+    cr_assert_eq(plugin->state, SL_PLUGIN_FAILED, "%s", name);
+    cr_assert_not_null(strstr(plugin->reason, part), "%s", plugin->reason);
+}
+
+Test(plugins, of_a_directory_are_found_and_what_will_not_load_is_named) {
+    uint64_t start = sl_clock_now_ns();
+    look_at(NULL, 0, SLUICE_PLUGINS ":/nowhere:" SLUICE_BAD_PLUGINS);
+    cr_assert_eq(named("probe.so")->state, SL_PLUGIN_LOADED);
+    cr_assert_eq(named("misbehave.so")->state, SL_PLUGIN_LOADED);
+    assert_failed("no_entry.so", "has no function sluice_plugin_v1");
+    assert_failed("other_abi.so", "was built for plugin ABI 2");
+    assert_failed("crash_load.so", "killed the process that loaded it by SIGSEGV; it last wrote: about to fall over");
+    assert_failed("exit_load.so", "ended the process that loaded it with exit status 4");
+    assert_failed("hang_load.so", "did not finish loading within 2000 ms");
+    assert_failed("bad_names.so", "has the state key \"123-key\"");
+    cr_assert_lt(sl_clock_now_ns() - start, 30000000000u, "they are looked at side by side");
+    sl_plugins_fini(&plugins);
+}
+
+Test(plugins, first_provider_of_a_type_wins) {
+    char directory[] = "/tmp/sluice-plugins-XXXXXX", command[512];
+    cr_assert_not_null(mkdtemp(directory));
+    (void)snprintf(command, sizeof command, "cp %s/probe.so %s/again.so && echo no > %s/text.so && mkdir %s/sub.so", SLUICE_PLUGINS, directory,
+                   directory, directory);
+    cr_assert_eq(system(command), 0);
+    const char *const files[] = {SLUICE_PLUGINS "/probe.so"};
+    look_at(files, 1, directory);
+    cr_assert_eq(named("probe.so")->state, SL_PLUGIN_LOADED);
+    cr_assert_eq(named("again.so")->state, SL_PLUGIN_SHADOWED);
+    assert_failed("text.so", "is no shared object");
+    assert_failed("sub.so", "is no file");
+    for (uint32_t i = 0; i < named("again.so")->type_count; i++) cr_assert_not(named("again.so")->types[i].is_first);
+    sl_plugins_fini(&plugins);
+    (void)snprintf(command, sizeof command, "rm -rf %s", directory);
+    cr_assert_eq(system(command), 0);
+}
+
+Test(plugins, same_file_twice_is_one) {
+    const char *const files[] = {SLUICE_PLUGINS "/probe.so", SLUICE_PLUGINS "/../plugins/probe.so"};
+    look_at(files, 2, "");
+    cr_assert_eq(plugins.count, 1);
+    struct sl_buf text;
+    sl_buf_init(&text, sl_alloc_system());
+    sl_plugins_to_text(&plugins, &text);
+    cr_assert_not_null(memmem(text.data, text.size, "noop", 4));
+    sl_buf_fini(&text);
+    sl_plugins_fini(&plugins);
+}
+
+Test(plugins, what_no_probe_writes_is_refused) {
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } cases[] = {{"", 0}, {"\xc0", 1}, {"\x92\xc3\x91\xc0", 4}, {"\x92\xc3\xdd\xff\xff\xff\xff", 7}, {"\x92\xc2\xa1x\xc0", 5}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sl_plugin plugin = {.path = "x"};
+        sl_buf_init(&plugin.metadata, sl_alloc_system());
+        cr_assert_eq(sl_buf_append(&plugin.metadata, cases[i].bytes, cases[i].size), SL_OK);
+        cr_assert_neq(sl_plugin_read(&plugin), SL_OK, "case %zu", i);
+        free(plugin.types);
+        free(plugin.reason);
+        sl_buf_fini(&plugin.metadata);
+    }
+}
+
+Test(plugins, environment_of_a_stage_holds_what_it_may_see) {
+    setenv("SLUICE_SOMETHING", "1", 1);
+    setenv("SECRET", "2", 1);
+    setenv("CHOSEN", "3", 1);
+    const char *const names[] = {"CHOSEN"};
+    char **list = sl_environment_for_stages(names, 1);
+    bool something = false, secret = false, chosen = false, path = false;
+    for (size_t i = 0; list[i]; i++) {
+        something |= strcmp(list[i], "SLUICE_SOMETHING=1") == 0;
+        secret |= strncmp(list[i], "SECRET=", 7) == 0;
+        chosen |= strcmp(list[i], "CHOSEN=3") == 0;
+        path |= strncmp(list[i], "PATH=", 5) == 0;
+    }
+    cr_assert(something && chosen && path);
+    cr_assert_not(secret);
+    free(list);
+}
