@@ -140,7 +140,7 @@ void sl_socket_fini(struct sl_link_socket *self, int linger_ms) {
     self->zmq = NULL;
 }
 
-static const char *ipc_path(const char *endpoint) {
+const char *sl_socket_ipc_path(const char *endpoint) {
     return strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
 }
 
@@ -164,7 +164,7 @@ static bool has_port(const char *endpoint) {
 
 /* Checks what ZeroMQ would not say clearly. An address in brackets is of IPv6, for which ZeroMQ must be asked. */
 static int check_endpoint(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size) {
-    const char *path = ipc_path(endpoint);
+    const char *path = sl_socket_ipc_path(endpoint);
     errno = 0;
     if (!path && (strncmp(endpoint, "tcp://", 6) != 0 || !has_port(endpoint))) errno = EINVAL;
     if (path && !*path) errno = EINVAL;
@@ -177,7 +177,7 @@ static int check_endpoint(struct sl_link_socket *self, const char *endpoint, cha
 int sl_socket_bind(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size) {
     int rc = check_endpoint(self, endpoint, error, error_size);
     if (rc) return rc;
-    const char *path = ipc_path(endpoint);
+    const char *path = sl_socket_ipc_path(endpoint);
     if (path && is_served(path)) {
         errno = EADDRINUSE;
         return fail_errno(endpoint, error, error_size);

@@ -27,8 +27,9 @@ struct sl_router;
 int sl_router_open(struct sl_link_context *context, const char *endpoint, size_t message_max, struct sl_router **out_self,
                    char *error, size_t error_size);
 
-/* Closes. What was handed to ZeroMQ and has not left yet may leave for linger_ms more (0: it is dropped). ZeroMQ closes behind the
- * scenes: the endpoint is free again a moment later, at the latest when the context is freed. */
+/* Closes, and removes the socket file of an ipc endpoint. What was handed to ZeroMQ and has not left yet may leave for linger_ms more
+ * (0: it is dropped). ZeroMQ closes behind the scenes: the endpoint is free again a moment later, at the latest when the context is
+ * freed. */
 void sl_router_free(struct sl_router **self, int linger_ms);
 
 /* The endpoint that was bound, with its real port; borrowed until the router is freed. */

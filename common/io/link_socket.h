@@ -23,6 +23,9 @@ int sl_socket_init(struct sl_link_socket *self, struct sl_link_context *context,
                    size_t error_size);
 void sl_socket_fini(struct sl_link_socket *self, int linger_ms);
 
+/* The path of "ipc://PATH", borrowed from it; NULL for another endpoint. */
+const char *sl_socket_ipc_path(const char *endpoint);
+
 /* Binds or connects; failures as a sentence. */
 int sl_socket_bind(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size);
 int sl_socket_connect(struct sl_link_socket *self, const char *endpoint, char *error, size_t error_size);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     SKIP_MAX = 64, /* messages of another shape that one call looks at */
@@ -49,6 +50,9 @@ err_after_peers:
 
 void sl_router_free(struct sl_router **self, int linger_ms) {
     if (!*self) return;
+    /* ZeroMQ leaves the socket's file behind. It goes while we still serve it, so that it cannot be a successor's. */
+    const char *path = sl_socket_ipc_path((*self)->endpoint);
+    if (path) (void)unlink(path); /* one that is gone already is fine */
     sl_socket_fini(&(*self)->link, linger_ms);
     sl_peers_fini(&(*self)->peers);
     free(*self);

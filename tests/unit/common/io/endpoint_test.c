@@ -58,6 +58,15 @@ Test(endpoint, on_a_socket_file_that_nobody_serves_is_free) {
     sl_router_free(&router, 0);
 }
 
+Test(endpoint, on_a_unix_socket_leaves_no_file_behind) {
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/broker", folder);
+    struct sl_router *router = open_router(ipc_endpoint("broker"));
+    cr_assert_eq(access(path, F_OK), 0);
+    sl_router_free(&router, 0);
+    cr_assert_neq(access(path, F_OK), 0);
+}
+
 Test(endpoint, of_a_unix_socket_has_at_most_107_bytes) {
     char endpoint[200];
     size_t size = (size_t)snprintf(endpoint, sizeof endpoint, "ipc://%s/", folder);
