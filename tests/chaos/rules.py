@@ -50,7 +50,8 @@ def one_job_per_key(story):
         token = line["token"] if not line["token"].startswith("doc:") else f"{line['token']} of {line['pipeline']}"
         jobs[token].add(line["job"])
         tokens[line["job"]].add(token)
-        fresh[token] += not line["duplicate"]
+        # A once number names one request: each repetition of it gets the answer that the first one would have got.
+        fresh[token] += not line["duplicate"] and not token.startswith("once:")
     for token, found in jobs.items():
         yield token, f"{token} gave the jobs {', '.join(sorted(found))}" if len(found) > 1 else None
         yield token, f"{token} was answered as new {fresh[token]} times" if fresh[token] > 1 else None
