@@ -157,6 +157,8 @@ static int ask_page(struct sl_cli *cli, const struct sl_wire_query *query, struc
                     struct sl_buf *cursor) {
     uint64_t id;
     int rc = sl_client_query(cli->client, query, sl_cli_question_ms(cli), &id);
+    if (rc == SL_E_LIMIT || rc == SL_E_BAD_INPUT)
+        return sl_cli_fail(cli, SL_EXIT_USAGE, "a name or a job id is too long, or no UTF-8; \"sluice jobs list\" and \"sluice pipelines list\" show them");
     if (rc) return sl_cli_client_failure(cli, rc, "ask the broker");
     struct sl_session_done done;
     int code = sl_cli_call(cli, id, cli->patient, &done);

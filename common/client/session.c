@@ -95,8 +95,6 @@ static void forget(struct sl_session *self, struct sl_request *request) {
     sl_list_remove(&self->lists[request->state], &request->link);
     sl_list_remove(bucket_of(self, request->id), &request->by_id);
     sl_heap_remove(&self->timers, &request->timer);
-    self->open_count--;
-    self->open_bytes -= request->frame_size;
     sl_request_free(self->alloc, request);
 }
 
@@ -380,6 +378,8 @@ static bool next_done(struct sl_session *self, struct sl_session_effect *out_eff
         describe_deadline(request, &done);
     }
     self->taken = request;
+    self->open_count--; /* its place is free from now on, so that its asker may start the next one at once */
+    self->open_bytes -= request->frame_size;
     *out_effect = (struct sl_session_effect){.kind = SL_SESSION_DONE, .done = done};
     return true;
 }

@@ -7,6 +7,7 @@ struct watch {
     struct sl_job_id job; /* first: the table's key */
     struct sl_link link;
     uint64_t n;
+    uint32_t facts; /* checksum of the last snapshot */
     bool seen;
     bool is_due;
 };
@@ -91,13 +92,23 @@ bool sl_status_is_terminal(struct sl_bytes status) {
     return sl_bytes_is(status, "completed") || sl_bytes_is(status, "failed") || sl_bytes_is(status, "cancelled");
 }
 
+/* Two snapshots may rest on the same write: what was decided together becomes durable together. */
+static uint32_t facts_of(const struct sl_wire_job_change *change) {
+    const struct sl_bytes parts[] = {change->status, change->stages, change->reason, change->waiting};
+    struct sl_digest digest = sl_digest_parts(parts, sizeof parts / sizeof *parts);
+    return sl_crc32c(sl_bytes(digest.bytes, sizeof digest.bytes));
+}
+
 bool sl_watches_take(struct sl_watches *self, const struct sl_wire_job_change *change) {
     struct watch *watch = sl_idmap_find(&self->by_id, change->job.bytes);
     if (!watch) return false;
     bool unknown = sl_bytes_is(change->status, "unknown");
-    if (watch->seen && change->n <= watch->n && !unknown) return false;
+    uint32_t facts = facts_of(change);
+    bool is_older = change->n < watch->n || (change->n == watch->n && facts == watch->facts);
+    if (watch->seen && is_older && !unknown) return false;
     watch->seen = true;
     watch->n = change->n;
+    watch->facts = facts;
     if (unknown || sl_status_is_terminal(change->status)) sl_watches_remove(self, change->job);
     return true;
 }

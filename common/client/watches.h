@@ -34,8 +34,8 @@ void sl_watches_all_due(struct sl_watches *self);
  * without memory (they stay due). */
 bool sl_watches_next_frame(struct sl_watches *self, uint64_t message_id, struct sl_buf *items, struct sl_buf *frame);
 
-/* A snapshot came. True when it is news: the job is followed and n is greater than what was known, or equal for a job that has
- * not been seen. One whose status is the last there can be is not followed any longer. */
+/* A snapshot came. True when it is news: the job is followed, and n is greater than what was known, or equal and something in it is
+ * different (of those that rest on one write the last one that came counts: a connection keeps their order). One whose status is the last there can be is not followed any longer. */
 bool sl_watches_take(struct sl_watches *self, const struct sl_wire_job_change *change);
 
 /* Whether a job's status will not change any more. */

@@ -207,6 +207,23 @@ Test(session, takes_no_more_than_its_window) {
     talk_fini(&talk);
 }
 
+Test(session, the_place_of_a_request_is_free_when_its_end_is_told) {
+    struct talk talk;
+    talk_init(&talk, 1);
+    uint64_t id = talk_submit(&talk, 30000);
+    struct sl_wire_accepted accepted = {.re = id, .job = talk_job(1), .run = 1};
+    sl_buf_clear(&talk.frame);
+    cr_assert_eq(sl_wire_accepted_encode(&talk.frame, 1, &accepted), SL_OK);
+    cr_assert_eq(sl_session_receive(talk.session, talk.now, sl_buf_bytes(&talk.frame)), SL_OK);
+    struct sl_session_effect effect;
+    cr_assert(sl_session_next(talk.session, talk.now, true, &effect));
+    cr_assert_eq(effect.kind, SL_SESSION_DONE);
+    cr_assert(sl_session_has_room(talk.session));
+    (void)talk_submit(&talk, 30000);
+    cr_assert_not(sl_session_has_room(talk.session));
+    talk_fini(&talk);
+}
+
 Test(session, ignores_what_it_does_not_understand) {
     struct talk talk;
     talk_init(&talk, 8);

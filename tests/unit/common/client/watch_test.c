@@ -26,6 +26,19 @@ Test(watch, asks_once_and_tells_each_newer_state) {
     talk_fini(&talk);
 }
 
+Test(watch, two_states_that_rest_on_one_write_are_both_told) {
+    struct talk talk;
+    talk_init(&talk, 8);
+    watch(&talk, 1);
+    talk_change(&talk, 1, 5, "processing", 0);
+    talk_change(&talk, 1, 5, "processing", 0);
+    cr_assert_eq(talk.change_count, 1u);
+    talk_change(&talk, 1, 5, "completed", 0);
+    cr_assert_eq(talk.change_count, 2u);
+    cr_assert_eq(sl_session_watch_count(talk.session), 0u);
+    talk_fini(&talk);
+}
+
 Test(watch, ends_with_the_last_state) {
     static const char *const last[] = {"completed", "failed", "cancelled", "unknown"};
     for (size_t i = 0; i < 4; i++) {
