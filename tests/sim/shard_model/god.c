@@ -73,6 +73,7 @@ void god_ack(struct world *world, const struct batch *batch) {
 
 /* An owner gives up because the shard's history is not its own: only a Redis that went back can bring it there. */
 void god_quarantined(struct world *world) {
+    if (world->torn) world->over = true;
     if (world->god.setbacks == 0) god_fail(world, "a shard was quarantined although Redis never went back");
 }
 
@@ -139,6 +140,10 @@ void god_check_recovered(struct world *world, const struct owner *owner) {
 
 /* Replay met a fact of a job that nothing is known of: of a shard that is still its owner's, that is damage. */
 void god_check_damage(struct world *world, const struct owner *owner) {
+    if (world->torn) {
+        world->over = true;
+        return;
+    }
     if (still_owns(world, owner)) god_fail(world, "replay meets a fact of a job that nothing is known of");
 }
 

@@ -115,8 +115,11 @@ static void disturb(struct world *world, struct owner *owner) {
         go_back(world, chance(world, 2));
     } else if (what < 14) {
         store_snapshot(world);
-    } else {
+    } else if (what < 15 || !chance(world, 4)) {
         storm(world);
+    } else if (owner->state == OPEN) {
+        store_tear(world);
+        cut(world, owner);
     }
 }
 
@@ -161,7 +164,7 @@ static void drain(struct world *world, struct owner *owner) {
     world->refusing = 0;
     for (uint32_t i = 0; i < DRAIN_STEPS && !world->god.why[0]; i++) {
         if (is_quiet(world, owner)) return;
-        if (owner->state == QUARANTINED) return; /* noticed: people decide */
+        if (owner->state == QUARANTINED || world->over) return; /* noticed: people decide */
         if (owner->state == IDLE) owner_acquire(world, owner);
         if (owner->state == OPEN && !owner->unsure && owner->kept_count + 2 < KEPT_MAX) owner_seal_commit(world, owner);
         store_deliver(world, owner);
@@ -179,7 +182,7 @@ static void finish(struct world *world) {
     struct owner *last = &world->owners[0];
     die(world, last);
     world->late_count = 0;
-    for (uint32_t round = 0; round < 2 && !world->god.why[0]; round++) {
+    for (uint32_t round = 0; round < 2 && !world->god.why[0] && !world->over; round++) {
         drain(world, last);
         god_check_quiet(world, last);
         if (last->state == OPEN) owner_seal_settle(world, last);
@@ -188,7 +191,7 @@ static void finish(struct world *world) {
 }
 
 /* One seed. Returns what broke; empty: nothing. Borrowed until the next. */
-static const char *run(struct world *world, enum rule left_out, uint64_t seed) {
+static const char *run(struct world *world, uint32_t left_out, uint64_t seed) {
     memset(world, 0, sizeof *world);
     world->without = left_out;
     world->rng.state = seed * 0x9e3779b97f4a7c15u + 1;
@@ -197,8 +200,8 @@ static const char *run(struct world *world, enum rule left_out, uint64_t seed) {
     world->keep = world->goes_back && !chance(world, 3) ? 4 + (uint32_t)sl_rng_below(&world->rng, 40) : 0;
     for (uint32_t i = 0; i < OWNERS; i++) begin_life(world, &world->owners[i]);
     store_snapshot(world);
-    for (uint32_t i = 0; i < STEPS && !world->god.why[0]; i++) step(world);
-    if (!world->god.why[0]) finish(world);
+    for (uint32_t i = 0; i < STEPS && !world->god.why[0] && !world->over; i++) step(world);
+    if (!world->god.why[0] && !world->over) finish(world);
     return world->god.why;
 }
 
@@ -206,7 +209,7 @@ static const char *run(struct world *world, enum rule left_out, uint64_t seed) {
 static int run_green(struct world *world, uint64_t first, uint64_t count) {
     uint64_t facts = 0, commits = 0, setbacks = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
-        const char *why = run(world, RULE_NONE, seed);
+        const char *why = run(world, 0, seed);
         if (why[0]) {
             printf("seed %llu: %s\n0 passed, 1 failed\n", (unsigned long long)seed, why);
             return EXIT_FAILURE;
@@ -221,10 +224,12 @@ static int run_green(struct world *world, uint64_t first, uint64_t count) {
 }
 
 /* Without a rule: some seed must be red. Stops at the first. */
-static int run_red(struct world *world, enum rule rule, uint64_t first, uint64_t count) {
-    printf("without rule %s (%s):\n", rules[rule].word, rules[rule].text);
+static int run_red(struct world *world, uint32_t left_out, uint64_t first, uint64_t count) {
+    for (int i = 1; i < RULE_COUNT; i++) {
+        if (left_out >> i & 1u) printf("without rule %s: %s\n", rules[i].word, rules[i].text);
+    }
     for (uint64_t seed = first; seed < first + count; seed++) {
-        const char *why = run(world, rule, seed);
+        const char *why = run(world, left_out, seed);
         if (!why[0]) continue;
         printf("  red after %llu seeds: %s\n1 passed, 0 failed\n", (unsigned long long)(seed - first + 1), why);
         return EXIT_SUCCESS;
@@ -234,11 +239,15 @@ static int run_red(struct world *world, enum rule rule, uint64_t first, uint64_t
     return EXIT_FAILURE;
 }
 
-static enum rule rule_of(const char *word) {
+/* The bit of a rule by its word, or of all of one number ("3": 3-at, 3-ckpt ...). */
+static uint32_t rules_of(const char *word) {
+    uint32_t found = 0;
     for (int i = 1; i < RULE_COUNT; i++) {
-        if (strcmp(word, rules[i].word) == 0) return (enum rule)i;
+        bool of_number = strlen(word) == 1 && rules[i].word[0] == word[0] && rules[i].word[1] == '-';
+        if (of_number || strcmp(word, rules[i].word) == 0) found |= 1u << i;
     }
-    fprintf(stderr, "there is no rule %s; the rules are:\n", word);
+    if (found) return found;
+    fprintf(stderr, "there is no rule %s; the rules are (a number alone means all that begin with it):\n", word);
     for (int i = 1; i < RULE_COUNT; i++) fprintf(stderr, "  %-12s %s\n", rules[i].word, rules[i].text);
     exit(2);
 }
@@ -246,11 +255,11 @@ static enum rule rule_of(const char *word) {
 int main(int argc, char **argv) {
     static struct world world;
     uint64_t first = 1, count = 0;
-    enum rule left_out = RULE_NONE;
+    uint32_t left_out = 0;
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--without-rule") == 0) {
-            left_out = rule_of(value);
+            left_out = rules_of(value);
         } else if (strcmp(argv[i], "--seeds") == 0 && atoi(value) > 0) {
             count = (uint64_t)atoi(value);
         } else if (strcmp(argv[i], "--seed") == 0 && atoi(value) > 0) {

@@ -164,7 +164,7 @@ struct god {
 };
 
 struct world {
-    enum rule without;
+    uint32_t without; /* a bit a rule */
     struct sl_rng rng;
     bool goes_back;       /* this seed's Redis may go back */
     uint32_t disturb_in;  /* a step in so many is a fault */
@@ -178,6 +178,8 @@ struct world {
     struct owner owners[OWNERS];
     uint32_t next_incarnation;
     uint16_t next_group;
+    bool torn;            /* the lease was damaged */
+    bool over;            /* ... and somebody noticed: people decide */
     uint32_t newest_snapshot;
     uint32_t ownerships;
     uint32_t facts, opened;
@@ -186,7 +188,7 @@ struct world {
 };
 
 static inline bool without(const struct world *world, enum rule rule) {
-    return world->without == rule;
+    return (world->without >> rule & 1u) != 0;
 }
 
 /* owner.c: decisions, seals, replies. */
@@ -213,6 +215,7 @@ void store_late(struct world *world);
 void store_cut(struct world *world, struct owner *owner);
 void store_snapshot(struct world *world);
 void store_go_back(struct world *world, bool newest);
+void store_tear(struct world *world);
 
 /* god.c: what really happened, and whether it may have. */
 void god_fail(struct world *world, const char *why);

@@ -37,7 +37,7 @@ static void send_acquire(struct world *world, struct owner *owner, uint64_t epoc
 
 /* An epoch above the one that was seen, and never one that this incarnation used: a late twin of a write under it may still come. */
 static uint64_t next_epoch(const struct world *world, struct owner *owner, uint64_t seen) {
-    bool fresh = owner->epoch_max > seen && !without(world, RULE_NEW_EPOCH) && !without(world, RULE_DIGEST);
+    bool fresh = owner->epoch_max > seen && !without(world, RULE_NEW_EPOCH);
     owner->epoch_max = (fresh ? owner->epoch_max : seen) + 1;
     return owner->epoch_max;
 }
@@ -231,6 +231,7 @@ static bool read_log(struct world *world, struct owner *owner) {
     const struct redis *redis = &world->redis;
     for (uint32_t i = 0; i < redis->log_count; i++) {
         if (redis->log_n[i] <= owner->ckpt) continue;
+        if (redis->log_n[i] > owner->from) return false; /* nobody else may write: the lease is damaged, or not ours any more */
         for (uint32_t j = 0; j < redis->log[i].count; j++) {
             if (!replay_fact(world, owner, redis->log_n[i], &redis->log[i].facts[j])) return false;
         }

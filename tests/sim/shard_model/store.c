@@ -33,7 +33,7 @@ static void perform_ops(struct redis *redis, const struct write *write) {
 static void perform_write(struct world *world, const struct call *call, struct reply *reply) {
     struct redis *redis = &world->redis;
     if (!is_turn(world, &redis->lease, call, reply)) return;
-    if (call->ownership != redis->lease.ownership && !without(world, RULE_DIGEST)) god_fail(world, "a write of a former ownership changed the shard");
+    if (call->ownership != redis->lease.ownership) god_fail(world, "a write of a former ownership changed the shard");
     const struct write *write = &call->write;
     redis->lease.n++;
     if (write->verb == COMMIT) {
@@ -117,6 +117,15 @@ void store_snapshot(struct world *world) {
                                                        : (uint32_t)sl_rng_below(&world->rng, SNAPSHOTS);
     world->snapshots[place] = world->redis;
     world->newest_snapshot = place;
+}
+
+/* The lease's number is damaged: smaller than the log says. */
+void store_tear(struct world *world) {
+    uint64_t lost = 1 + sl_rng_below(&world->rng, 3);
+    if (world->redis.lease.n < world->redis.lease.from + lost) return;
+    world->redis.lease.n -= lost;
+    world->torn = true;
+    world->god.setbacks++;
 }
 
 /* Redis is as it was at a snapshot: a lost suffix, an older replica, a backup. Every connection ends. */
