@@ -85,10 +85,14 @@ void chaos_cluster_start_broker(struct chaos_cluster *self, bool succeeds) {
     self->broker = start(self, &arguments, "broker");
 }
 
+static void rival_endpoint(const struct chaos_cluster *self, char out[CHAOS_ENDPOINT_SIZE]) {
+    (void)snprintf(out, CHAOS_ENDPOINT_SIZE, "ipc://%s/rival", self->sockets);
+}
+
 void chaos_cluster_start_rival(struct chaos_cluster *self) {
     struct arguments arguments;
     char endpoint[CHAOS_ENDPOINT_SIZE];
-    (void)snprintf(endpoint, sizeof endpoint, "ipc://%s/rival", self->sockets);
+    rival_endpoint(self, endpoint);
     broker_arguments(self, &arguments, endpoint, false);
     self->rival = start(self, &arguments, "rival");
 }
@@ -188,6 +192,21 @@ void chaos_cluster_drain(struct chaos_cluster *self, pid_t *pid, const char *wha
         self->unpeaceful++;
     }
     *pid = 0;
+}
+
+void chaos_cluster_end_rival(struct chaos_cluster *self, bool kills) {
+    static const char *const ports[] = {"", ".workers"};
+    char endpoint[CHAOS_ENDPOINT_SIZE], path[CHAOS_ENDPOINT_SIZE + 16];
+    if (!kills) {
+        chaos_cluster_drain(self, &self->rival, "rival");
+        return;
+    }
+    chaos_cluster_kill(&self->rival);
+    rival_endpoint(self, endpoint);
+    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+        (void)snprintf(path, sizeof path, "%s%s", endpoint + strlen("ipc://"), ports[i]);
+        (void)unlink(path); /* what was killed could not; it may not have come so far */
+    }
 }
 
 /* Looks whether a program has ended although nobody told it to; true when it is to be started again. */

@@ -51,6 +51,9 @@ void chaos_cluster_kill_worker(struct chaos_cluster *self, uint32_t index);
 /* SIGTERM: the program must leave in peace. *pid becomes 0. */
 void chaos_cluster_drain(struct chaos_cluster *self, pid_t *pid, const char *what);
 
+/* kill -9 of the rival, or SIGTERM; after a kill its sockets' files are removed, since no successor will. */
+void chaos_cluster_end_rival(struct chaos_cluster *self, bool kills);
+
 /* Lets the cluster work for a while, and starts again at once what has ended meanwhile. */
 void chaos_cluster_watch(struct chaos_cluster *self, uint32_t milliseconds);
 

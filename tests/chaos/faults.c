@@ -83,11 +83,7 @@ static void rival(struct chaos_faults *self, struct chaos_cluster *cluster) {
     chaos_cluster_watch(cluster, cluster->options->takeover_ms * 2 + between(self, 0, 500));
     (void)kill(first, SIGCONT);
     chaos_cluster_watch(cluster, between(self, 0, 300));
-    if (sl_rng_chance(&self->rng, 1, 2)) {
-        chaos_cluster_kill(&cluster->rival);
-    } else {
-        chaos_cluster_drain(cluster, &cluster->rival, "rival");
-    }
+    chaos_cluster_end_rival(cluster, sl_rng_chance(&self->rng, 1, 2));
 }
 
 static void act(struct chaos_faults *self, struct chaos_cluster *cluster, enum chaos_fault fault, uint32_t worker) {
