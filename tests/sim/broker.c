@@ -1,19 +1,15 @@
-/* A simulated broker process; see broker.h. Its way out is the rule of broker/core/effect.h. */
+/* A simulated broker process; see broker.h. */
 #include "broker.h"
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "core/sched_state.h"
 #include "network.h"
 #include "oracle.h"
 #include "redis.h"
 #include "trace.h"
 
 enum { RECOVERY_CHECK_EVERY = 64 };
-
-struct sim_waiting {
-    struct sim_waiting *next;
-    struct sim_message *message;
-};
 
 bool sim_broker_is_up(const struct sim_world *world, uint32_t broker) {
     return world->brokers[broker]->up;
@@ -32,12 +28,7 @@ void sim_broker_new(struct sim_world *world, uint32_t index) {
 
 void sim_broker_free(struct sim_world *world, uint32_t index) {
     sl_sched_free(&world->brokers[index]->core);
-}
-
-static void forget_waiting(struct sim_broker *broker, uint16_t shard) {
-    broker->waiting[shard] = NULL;
-    broker->waiting_end[shard] = &broker->waiting[shard];
-    broker->durable[shard] = 0;
+    sl_outbox_free(&world->brokers[index]->outbox);
 }
 
 struct sl_sched_config sim_core_config(struct sim_world *world, struct sl_incarnation incarnation, uint64_t seed) {
@@ -97,33 +88,27 @@ static bool leaves_too_early(const struct sim_world *world, const struct sl_effe
 }
 
 static void send_when_durable(struct sim_world *world, struct sim_broker *broker, const struct sl_effect *effect) {
-    if (effect->n <= (effect->n ? broker->durable[effect->shard] : 0) || leaves_too_early(world, effect)) {
+    if (sl_outbox_may_leave(broker->outbox, effect->shard, effect->n) || leaves_too_early(world, effect)) {
         send(world, broker, effect);
         return;
     }
-    struct sim_waiting *waiting = sim_arena_take(world->arena, sizeof *waiting);
-    waiting->message = sim_message_effect(world, effect);
-    *broker->waiting_end[effect->shard] = waiting;
-    broker->waiting_end[effect->shard] = &waiting->next;
+    const struct sim_message *message = sim_message_effect(world, effect);
+    struct sl_outbox_message waiting = {.n = effect->n, .peer = effect->peer, .kind = effect->kind,
+                                        .bytes = sl_bytes(&message, sizeof message)};
+    SL_ASSERT(sl_outbox_put(broker->outbox, effect->shard, &waiting) == 0);
 }
 
 static void release(struct sim_world *world, struct sim_broker *broker, uint16_t shard, uint64_t n) {
-    broker->durable[shard] = n;
-    struct sim_waiting **place = &broker->waiting[shard];
-    while (*place) {
-        struct sim_waiting *waiting = *place;
-        if (waiting->message->effect.n > n) {
-            place = &waiting->next;
-            continue;
-        }
-        *place = waiting->next;
-        send(world, broker, &waiting->message->effect);
+    struct sl_outbox_message waiting;
+    sl_outbox_release(broker->outbox, shard, n);
+    while (sl_outbox_next(broker->outbox, shard, &waiting)) {
+        const struct sim_message *message;
+        memcpy(&message, waiting.bytes.data, sizeof message);
+        send(world, broker, &message->effect);
     }
-    broker->waiting_end[shard] = place;
 }
 
 static void call(struct sim_world *world, struct sim_broker *broker, const struct sl_ledger_call *made) {
-    if (made->verb <= SL_LEDGER_RELEASE) broker->epoch[made->shard] = made->epoch;
     if (made->verb == SL_LEDGER_COMMIT) broker->commits++;
     sim_link_call(world, broker->index, made);
 }
@@ -138,7 +123,7 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
         return;
     case SL_DO_DROP:
         SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 90, effect->shard, "drops shard %u", (unsigned)effect->shard);
-        forget_waiting(broker, effect->shard);
+        sl_outbox_drop(broker->outbox, effect->shard);
         return;
     case SL_DO_ALARM:
         SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 91, effect->shard, "shard %d: %s", (int16_t)effect->shard,
@@ -172,6 +157,20 @@ static void check(struct sim_world *world, struct sim_broker *broker, const stru
     if (world->bug) return; /* a planted bug must be seen from outside */
     if (sl_sched_check(broker->core, why, sizeof why) == 0) return;
     sim_violated(world, "CHECK", "broker %c after %s: %s", 'A' + (int)broker->index, sim_event_text(world, event), why);
+}
+
+/* I17: what rests on a shard's writes is not said by a core that does not hold the shard, unless a DROP behind it takes it back. */
+static void check_held(struct sim_world *world, struct sim_broker *broker, const struct sl_effects *effects) {
+    bool dropped[SIM_SHARDS_MAX] = {false};
+    for (uint32_t i = effects->count; i-- > 0;) {
+        const struct sl_effect *effect = &effects->items[i];
+        if (effect->kind == SL_DO_DROP) dropped[effect->shard] = true;
+        if (effect->kind < SL_DO_ACCEPTED || effect->n == 0 || dropped[effect->shard]) continue;
+        enum sl_shard_state state = broker->core->shards[effect->shard].state;
+        if (state == SL_SHARD_OPEN || state == SL_SHARD_RECOVERING) continue;
+        sim_violated(world, "I17", "broker %c says %s for shard %u, which it does not hold", 'A' + (int)broker->index,
+                     sim_effect_text(world, effect), (unsigned)effect->shard);
+    }
 }
 
 /* I5, at every 64th commit and at every checkpoint. */
@@ -213,6 +212,7 @@ void sim_broker_step(struct sim_world *world, uint32_t index, struct sl_event *e
     uint64_t commits = broker->commits;
     for (uint32_t i = 0; i < effects.count && !sim_is_violated(world); i++) carry_out(world, broker, &effects.items[i]);
     check(world, broker, event);
+    check_held(world, broker, &effects);
     check_recovery_now_and_then(world, broker, &effects, commits);
     wake_at_deadline(world, broker);
     if (event->kind == SL_EV_FLUSH || broker->flush_pending) return;
@@ -292,10 +292,7 @@ void sim_broker_on_start(struct sim_world *world, uint32_t index) {
     broker->up = true;
     broker->draining = broker->drained = broker->flush_pending = false;
     broker->tick_at = UINT64_MAX;
-    for (uint16_t shard = 0; shard < SIM_SHARDS_MAX; shard++) {
-        forget_waiting(broker, shard);
-        broker->epoch[shard] = 0;
-    }
+    SL_ASSERT(sl_outbox_new(world->sure, (uint16_t)world->plan.shard_count, &broker->outbox) == 0);
     sim_oracle_on_broker_start(world, index);
     sim_catalog(world, step_catalog, broker);
     sim_link_open(world, index, sim_between(world, SIM_RNG_CORE, 0, 5) * SIM_MS);
@@ -308,7 +305,7 @@ void sim_broker_crash(struct sim_world *world, uint32_t index) {
     broker->up = false;
     broker->life++;
     broker->paused_until = 0;
-    sl_sched_free(&broker->core);
+    sim_broker_free(world, index);
     sim_link_dead(world, index);
     sim_broker_wires_cut(world, index);
 }

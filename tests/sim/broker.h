@@ -1,10 +1,9 @@
-/* A simulated broker process: the real core, its way out, its clock. */
+/* A simulated broker process: the real core, the real way out, a clock of its own. */
 #ifndef SIM_BROKER_H
 #define SIM_BROKER_H
 
+#include "core/outbox.h"
 #include "message.h"
-
-struct sim_waiting;
 
 struct sim_broker {
     uint32_t index;
@@ -17,10 +16,8 @@ struct sim_broker {
     bool flush_pending;
     uint64_t tick_at;          /* virtual time of the tick that stands in the heap; UINT64_MAX: none */
     bool draining, drained;
-    struct sim_waiting *waiting[SIM_SHARDS_MAX], **waiting_end[SIM_SHARDS_MAX];
-    uint64_t durable[SIM_SHARDS_MAX];  /* the newest number that RELEASE named */
+    struct sl_outbox *outbox;
     uint64_t commits;                  /* since start, for the comparison with a recovered core */
-    uint64_t epoch[SIM_SHARDS_MAX];    /* of the newest numbered write sent */
     bool quarantined[SIM_SHARDS_MAX];  /* an alarm named the shard */
     bool step_failed;                  /* the last step found no memory */
 };
