@@ -42,11 +42,16 @@ static void kill_host(struct chaos_faults *self, struct chaos_cluster *cluster) 
     (void)kill(hosts[sl_rng_below(&self->rng, count)], SIGKILL); /* one that has just ended is dead all the same */
 }
 
-/* Everything dies; then everything is started, in an order of chance. A broker that comes before Redis has to come again. */
+/* Everything dies; then everything is started, in an order of chance. Half of the time Redis dies a little before the broker, which
+ * then holds what it could not write, and must not have told anybody. A broker that comes before Redis has to come again. */
 static void kill_all(struct chaos_faults *self, struct chaos_cluster *cluster) {
+    cluster->redis_down = true;
+    if (sl_rng_chance(&self->rng, 1, 2)) {
+        redis_server_kill(cluster->redis);
+        chaos_cluster_watch(cluster, between(self, 0, 100));
+    }
     chaos_cluster_kill(&cluster->broker);
     redis_server_kill(cluster->redis);
-    cluster->redis_down = true;
     for (uint32_t i = 0; i < cluster->options->workers; i++) chaos_cluster_kill_worker(cluster, i);
     uint32_t first = between(self, 0, PARTS - 1);
     for (uint32_t i = 0; i < PARTS; i++) {
