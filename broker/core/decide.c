@@ -28,7 +28,7 @@ static int reserve(struct sl_sched *self, struct sl_shard *shard, const struct s
                    uint32_t count, const struct sl_job *job) {
     size_t bytes = 64;
     for (uint32_t i = 0; i < count; i++) bytes += sl_transition_size_max(&transitions[i]);
-    uint32_t effects = 16 + (job ? sl_watch_count(self, job) : 0);
+    uint32_t effects = 16 + (job ? sl_watch_count(self, job, transitions[count - 1].kind == SL_TR_ENDED) : 0);
     if (job && job->run) effects += job->run->running_count;
     int rc = sl_buf_reserve(&shard->batch, bytes);
     if (!rc) rc = sl_buf_reserve(&self->scratch, bytes);
@@ -103,7 +103,8 @@ int sl_decide(struct sl_sched *self, struct sl_job *job, const struct sl_transit
         return rc;
     }
     for (uint32_t i = 0; i < count; i++) carry_out(self, shard, &transitions[i], &prepared[i]);
-    if (job->watched) sl_watch_changed(self, job);
+    bool ended = transitions[count - 1].kind == SL_TR_ENDED;
+    if (job->watched == SL_WATCHED_ALL || (job->watched == SL_WATCHED_END && ended)) sl_watch_changed(self, job);
     return SL_OK;
 }
 

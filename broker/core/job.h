@@ -71,6 +71,9 @@ struct sl_field {
     char name[];
 };
 
+/* Who follows a job: nobody, some its end only, or some every change. */
+enum sl_watched { SL_WATCHED_NOT, SL_WATCHED_END, SL_WATCHED_ALL };
+
 struct sl_job {
     struct sl_job_id id; /* first: the id table reads it there */
     uint8_t state;       /* enum sl_job_state */
@@ -81,7 +84,7 @@ struct sl_job {
     bool in_live;       /* a settle wrote its record to `live` */
     bool payload_settled;
     bool settling;      /* its record is in the settle that is on its way */
-    bool watched;
+    uint8_t watched;    /* enum sl_watched */
     bool ahead;         /* counted in its pipeline's look-ahead window */
     bool corrupt;       /* its stored record cannot be read: parked */
     bool indexed;       /* the scheduler has it on its lists */

@@ -262,7 +262,8 @@ void sl_watch_end(struct sl_sched *self, struct sl_job_id id);
 int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_ledger_reply *reply);
 void sl_watch_changed(struct sl_sched *self, const struct sl_job *job);
 void sl_watch_forget_peer(struct sl_sched *self, uint64_t peer);
-uint32_t sl_watch_count(struct sl_sched *self, const struct sl_job *job);
+/* How many followers a decision may have to tell; ends: it ends the job. */
+uint32_t sl_watch_count(struct sl_sched *self, const struct sl_job *job, bool ends);
 
 /* on_*.c: one file an event. */
 int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const struct sl_ledger_reply *found);

@@ -45,8 +45,8 @@ int sl_watch_tell(struct sl_sched *self, const struct sl_job *job, uint64_t peer
     return SL_OK;
 }
 
-uint32_t sl_watch_count(struct sl_sched *self, const struct sl_job *job) {
-    if (!job->watched) return 0;
+uint32_t sl_watch_count(struct sl_sched *self, const struct sl_job *job, bool ends) {
+    if (job->watched == SL_WATCHED_NOT || (job->watched == SL_WATCHED_END && !ends)) return 0;
     const struct sl_watch *watch = sl_idmap_find(&self->watches, job->id.bytes);
     return watch ? watch->peer_count : 0;
 }
@@ -81,7 +81,7 @@ void sl_watch_forget_peer(struct sl_sched *self, uint64_t peer) {
             watch->peer_count = kept;
             if (kept > 0) continue;
             struct sl_job *job = sl_job_find(&sl_shard_of(self, watch->id)->table, watch->id);
-            if (job) job->watched = false;
+            if (job) job->watched = SL_WATCHED_NOT;
             free_watch(self, watch);
             again = true; /* the table changed under the cursor */
         }
@@ -102,7 +102,8 @@ int sl_watch_add(struct sl_sched *self, struct sl_job *job, struct sl_follower f
         watch->id = job->id;
         sl_idmap_insert(&self->watches, watch);
     }
-    job->watched = true;
+    uint8_t watched = follower.ends_only ? SL_WATCHED_END : SL_WATCHED_ALL;
+    if (watched > job->watched) job->watched = watched;
     for (uint32_t i = 0; i < watch->peer_count; i++) {
         if (watch->peers[i].peer != follower.peer) continue;
         watch->peers[i] = follower;
