@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "core/sched_state.h"
+#include "fold.h"
 #include "network.h"
 #include "oracle.h"
 #include "redis.h"
@@ -213,6 +214,7 @@ void sim_broker_step(struct sim_world *world, uint32_t index, struct sl_event *e
     for (uint32_t i = 0; i < effects.count && !sim_is_violated(world); i++) carry_out(world, broker, &effects.items[i]);
     check(world, broker, event);
     check_held(world, broker, &effects);
+    if (!world->bug) sim_fold_after_step(world, broker);
     check_recovery_now_and_then(world, broker, &effects, commits);
     wake_at_deadline(world, broker);
     if (event->kind == SL_EV_FLUSH || broker->flush_pending) return;
@@ -290,6 +292,7 @@ void sim_broker_on_start(struct sim_world *world, uint32_t index) {
     SIM_TRACE(world, SIM_WHO_BROKER + index, 0, 92, broker->life, "starts");
     SL_ASSERT(sl_sched_new(world->alloc, &config, &broker->core) == 0);
     broker->up = true;
+    broker->fold = sim_fold_new(world);
     broker->draining = broker->drained = broker->flush_pending = false;
     broker->tick_at = UINT64_MAX;
     SL_ASSERT(sl_outbox_new(world->sure, (uint16_t)world->plan.shard_count, &broker->outbox) == 0);

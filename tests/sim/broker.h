@@ -5,6 +5,8 @@
 #include "core/outbox.h"
 #include "message.h"
 
+struct sim_fold;
+
 struct sim_broker {
     uint32_t index;
     bool up;
@@ -17,6 +19,7 @@ struct sim_broker {
     uint64_t tick_at;          /* virtual time of the tick that stands in the heap; UINT64_MAX: none */
     bool draining, drained;
     struct sl_outbox *outbox;
+    struct sim_fold *fold;
     uint64_t commits;                  /* since start, for the comparison with a recovered core */
     bool quarantined[SIM_SHARDS_MAX];  /* an alarm named the shard */
     bool step_failed;                  /* the last step found no memory */

@@ -48,12 +48,19 @@ struct sim_tenure {
     struct sl_incarnation owner;
 };
 
+struct sim_entry {
+    uint64_t n;
+    struct sl_bytes batch;
+};
+
 struct sim_shard {
     uint64_t epoch, n, commit_n, time_ms;
     struct sl_incarnation owner;
     struct sl_digest digest;
     struct sim_tenure *tenures;
     uint32_t tenure_count, tenure_capacity;
+    struct sim_entry *entries; /* every commit that was ever durable */
+    uint32_t entry_count, entry_capacity;
     bool alarmed;
 };
 

@@ -253,6 +253,17 @@ static void on_transition(struct sim_world *world, const struct sl_transition *t
     }
 }
 
+static void keep_entry(struct sim_world *world, struct sim_shard *shard, struct sl_bytes batch) {
+    if (shard->entry_count == shard->entry_capacity) {
+        uint32_t capacity = shard->entry_capacity ? shard->entry_capacity * 2 : 64;
+        struct sim_entry *entries = sim_arena_take(world->arena, capacity * sizeof *entries);
+        if (shard->entry_count) memcpy(entries, shard->entries, shard->entry_count * sizeof *entries);
+        shard->entries = entries;
+        shard->entry_capacity = capacity;
+    }
+    shard->entries[shard->entry_count++] = (struct sim_entry){.n = shard->n, .batch = batch};
+}
+
 static void on_commit(struct sim_world *world, struct sim_shard *shard, const struct sl_ledger_call *call) {
     struct sl_batch_reader reader;
     struct sl_transition transition;
@@ -265,6 +276,7 @@ static void on_commit(struct sim_world *world, struct sim_shard *shard, const st
     if (!sl_digest_equal(shard->digest, call->digest))
         VIOLATED(world, "I3", "shard %u: the chain breaks at commit %llu", (unsigned)call->shard, (unsigned long long)shard->n);
     shard->commit_n = shard->n;
+    keep_entry(world, shard, call->body); /* a message of the world: it stays until the end of the run */
     world->oracle->commits++;
     while (!sim_is_violated(world) && (rc = sl_batch_next(&reader, &transition)) == 1) on_transition(world, &transition);
     if (rc < 0) sim_violated(world, "I3", "shard %u: commit %llu is damaged", (unsigned)call->shard, (unsigned long long)shard->n);
