@@ -77,12 +77,18 @@ mkdir -p build-test
 exec 9>build-test/.lock
 flock -n 9 || { echo "another deploy/test.sh is running in this checkout; wait for it, or use a clone" >&2; exit 1; }
 
-must "build (preset tests)" build_preset tests
-builds=(--build "tests=$source_folder/build-test")
-if [ "$quick" -eq 0 ]; then
-  must "build (preset sanitize)" build_preset sanitize
-  builds+=(--sanitized "sanitize=$source_folder/build-asan")
-fi
+# build PRESET OPTION FOLDER: adds the build in FOLDER to what the runner is told, as OPTION says it, or as broken.
+builds=()
+build() {
+  local name="build (preset $1)"
+  if step "$temporary/step.log" "$name" build_preset "$1"; then
+    builds+=("$2" "$1=$source_folder/$3")
+  else
+    builds+=(--broken "$name")
+  fi
+}
+build tests --build build-test
+[ "$quick" -eq 1 ] || build sanitize --sanitized build-asan
 
 # Debian's own interpreter, by its path: another one in PATH may not see Debian's modules.
 /usr/bin/python3 tests/support/runner --source "$source_folder" --temporary "$temporary" \

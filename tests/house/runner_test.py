@@ -94,7 +94,7 @@ class Running(unittest.TestCase):
 class Whole(unittest.TestCase):
     """The runner as a process, on a build folder that has nothing but CTest's list."""
 
-    def start(self, **programs):
+    def start(self, *options, **programs):
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
         with open(os.path.join(folder, "CTestTestfile.cmake"), "w", encoding="utf-8") as file:
@@ -105,7 +105,8 @@ class Whole(unittest.TestCase):
         os.mkfifo(os.path.join(folder, "pipe"))
         runner = os.path.join(ROOT, "support", "runner")
         return folder, subprocess.Popen(
-            [sys.executable, "-B", runner, "--build", f"planted={folder}", "--source", folder, "--temporary", folder],
+            [sys.executable, "-B", runner, "--build", f"planted={folder}", "--source", folder, "--temporary", folder,
+             *options],
             stdout=subprocess.PIPE, text=True)
 
     def test_last_line_is_the_sum_and_the_exit_code_tells(self):
@@ -114,6 +115,11 @@ class Whole(unittest.TestCase):
             _, runner = self.start(one=text)
             self.assertEqual(runner.communicate()[0].splitlines()[-1], last)
             self.assertEqual(runner.returncode, code)
+
+    def test_build_that_failed_is_a_failure_beside_the_others(self):
+        _, runner = self.start("--broken", "build (preset planted)", one="print('3 passed, 0 failed')")
+        self.assertEqual(runner.communicate()[0].splitlines()[-1], "3 passed, 1 failed")
+        self.assertEqual(runner.returncode, 1)
 
     def test_nothing_to_run_is_no_success(self):
         _, runner = self.start()

@@ -17,6 +17,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="runner")
     parser.add_argument("--build", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--sanitized", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--broken", action="append", default=[], metavar="NAME", help="a build that failed")
     parser.add_argument("--source", required=True)
     parser.add_argument("--temporary", required=True)
     parser.add_argument("--quick", action="store_true")
@@ -86,6 +87,8 @@ def main():
     programs = [one for build in builds for one in plan.programs_of(build)]
     programs = plan.in_order(plan.chosen(programs, chosen.quick, chosen.bench, chosen.only))
     summary = report.Report(sys.stdout)
+    for name in chosen.broken:
+        summary.add_broken(name)
     if not programs:
         summary.say("no test program was chosen; ctest --show-only in build-test lists them all")
     queue = Queue(programs)

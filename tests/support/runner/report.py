@@ -16,6 +16,11 @@ class Report:
     def say(self, text=""):
         print(text, file=self.out, flush=True)
 
+    def add_broken(self, name):
+        """A build that failed counts as one failure, beside what the other builds' programs say."""
+        self.failed += 1
+        self.say(f"  FAIL     0 passed             {name}: its output stands above, and none of its programs was run")
+
     def add(self, program, result, seconds, log):
         with self.lock:
             self.passed += result.passed
