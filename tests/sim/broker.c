@@ -219,7 +219,7 @@ void sim_broker_step(struct sim_world *world, uint32_t index, struct sl_event *e
     wake_at_deadline(world, broker);
     if (event->kind == SL_EV_FLUSH || broker->flush_pending) return;
     broker->flush_pending = true;
-    sim_at(world, world->now + sim_between(world, SIM_RNG_CORE, 0, 100) * SIM_US, SIM_BROKER_FLUSH, index, 0,
+    sim_at(world, world->now + sim_between(world, SIM_RNG_CORE, 0, world->plan.flush_us_max) * SIM_US, SIM_BROKER_FLUSH, index, 0,
            broker->life, NULL);
 }
 

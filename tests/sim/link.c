@@ -80,7 +80,7 @@ void sim_link_on_deadline(struct sim_world *world, uint32_t broker, uint32_t con
 void sim_link_call(struct sim_world *world, uint32_t broker, const struct sl_ledger_call *call) {
     struct sim_link *link = link_of(world, broker);
     int connection = call->verb >= SL_LEDGER_READ_LEASE ? SIM_CONNECTION_READS : SIM_CONNECTION_WRITES;
-    if (call->verb < SL_LEDGER_ACQUIRE)
+    if (call->verb < SL_LEDGER_ACQUIRE && call->verb != SL_LEDGER_BEAT)
         SIM_TRACE(world, SIM_WHO_BROKER + broker, 1, call->verb, call->n, "-> %s", sim_call_text(world, call));
     else
         SIM_TRACE_QUIET(world, SIM_WHO_BROKER + broker, 1, call->verb, call->n, "-> %s", sim_call_text(world, call));

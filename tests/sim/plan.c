@@ -64,6 +64,7 @@ static void draw_times(struct sim_plan *plan, struct sl_rng *rng) {
     plan->sync_us_max = plan->sync_us_min + between(rng, 0, 3000);
     plan->sync_slow_ppm = sometimes(rng, 3000);
     plan->clock_ppm_max = sometimes(rng, 2000);
+    plan->flush_us_max = 100;
 }
 
 static void draw_work(struct sim_plan *plan, struct sl_rng *rng) {

@@ -58,6 +58,7 @@ struct sim_plan {
 
     uint32_t net_us_min, net_us_max, net_drop_ppm, net_twice_ppm;
     uint32_t sync_us_min, sync_us_max, sync_slow_ppm;
+    uint32_t flush_us_max;     /* how long a broker goes on reading before it seals */
     uint32_t clock_ppm_max;    /* drift of brokers' and workers' clocks */
 
     uint32_t fault_budget, fault_gap_ms; /* mean time between faults */

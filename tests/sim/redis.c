@@ -89,7 +89,7 @@ static void perform(struct sim_world *world, struct sim_message *message) {
     message->reply->generation = message->generation;
     message->reply->broker = message->broker;
     message->reply->connection = message->connection;
-    if (message->call.verb < SL_LEDGER_RESUME)
+    if (message->call.verb < SL_LEDGER_RESUME && (message->call.verb != SL_LEDGER_BEAT || reply.status != SL_LEDGER_OK))
         SIM_TRACE(world, SIM_WHO_REDIS, 2, reply.status, reply.n, "%c: %s: %s", 'A' + message->broker,
                   sim_call_text(world, &message->call), sim_reply_text(&reply));
     else

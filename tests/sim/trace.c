@@ -166,8 +166,8 @@ const char *sim_call_text(struct sim_world *world, const struct sl_ledger_call *
 const char *sim_reply_text(const struct sl_ledger_reply *reply) {
     static const char *const words[] = {"OK", "FENCED", "AT", "LOST", "UNAVAILABLE", "FAILED"};
     char *text = buffer();
-    snprintf(text, BUFFER_SIZE, "%s n=%llu items=%zu%s%.*s", words[reply->status], (unsigned long long)reply->n,
-             reply->item_count, reply->text.size ? " " : "", (int)(reply->text.size > 120 ? 120 : reply->text.size),
+    snprintf(text, BUFFER_SIZE, "%s n=%llu%s%.*s", words[reply->status], (unsigned long long)reply->n,
+             reply->text.size ? " " : "", (int)(reply->text.size > 120 ? 120 : reply->text.size),
              (const char *)reply->text.data);
     return text;
 }
