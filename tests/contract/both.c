@@ -9,11 +9,15 @@
 
 enum { SHARD = 7, REPLY_MS = 5000 };
 
-void both_start(struct both *self, const char *const *overrides) {
+void both_start_patient(struct both *self, const char *const *overrides, uint32_t reply_ms) {
     *self = (struct both){.operation_count = 0};
     sl_buf_init(&self->body, sl_alloc_system());
     (void)ledger_twin_new(sl_alloc_system(), &self->twin); /* always 0 */
-    real_start(&self->real, overrides, REPLY_MS);
+    real_start(&self->real, overrides, reply_ms);
+}
+
+void both_start(struct both *self, const char *const *overrides) {
+    both_start_patient(self, overrides, REPLY_MS);
 }
 
 void both_compare_dumps(struct both *self) {

@@ -15,6 +15,8 @@ struct both {
 };
 
 void both_start(struct both *self, const char *const *overrides);
+/* ... with a deadline of replies. */
+void both_start_patient(struct both *self, const char *const *overrides, uint32_t reply_ms);
 /* Compares everything that is held, and stops. */
 void both_end(struct both *self);
 void both_compare_dumps(struct both *self);

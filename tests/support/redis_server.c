@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READY_MS = 20000, RETRY_MS = 5, ARGUMENTS_MAX = 64, PATH_SIZE = 128 };
+enum { READY_MS = 20000, RETRY_MS = 5, ARGUMENTS_MAX = 64, PATH_SIZE = 128, FOLDER_MAX = 64 };
 
 struct redis_server {
     pid_t pid; /* 0: not running */
@@ -127,7 +127,8 @@ int redis_server_restart(struct redis_server *self) {
 
 static int make_folder(struct redis_server *self) {
     const char *base = getenv("TMPDIR");
-    (void)snprintf(self->folder, sizeof self->folder, "%.60s/sluice-redis.XXXXXX", base && *base ? base : "/tmp");
+    bool fits = base && *base && strlen(base) <= FOLDER_MAX; /* a unix socket's path is short */
+    (void)snprintf(self->folder, sizeof self->folder, "%.*s/sluice-redis.XXXXXX", FOLDER_MAX, fits ? base : "/tmp");
     if (!mkdtemp(self->folder)) return SL_E_IO;
     (void)snprintf(self->socket, sizeof self->socket, "%s/s", self->folder); /* fits, as the log does */
     (void)snprintf(self->log, sizeof self->log, "%s/log", self->folder);
@@ -184,4 +185,14 @@ pid_t redis_server_pid(const struct redis_server *self) {
 
 const char *redis_server_folder(const struct redis_server *self) {
     return self->folder;
+}
+
+void redis_server_override(struct redis_server *self, const char *setting, const char *value) {
+    size_t i = 0;
+    while (self->overrides[i] && strcmp(self->overrides[i], setting) != 0) i += 2;
+    if (i + 2 >= ARGUMENTS_MAX) return; /* more settings than any test has */
+    free((void *)(uintptr_t)self->overrides[i]);
+    free((void *)(uintptr_t)self->overrides[i + 1]);
+    self->overrides[i] = strdup(setting);
+    self->overrides[i + 1] = strdup(value);
 }

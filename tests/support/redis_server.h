@@ -30,7 +30,9 @@ bool redis_server_wait_end(struct redis_server *self, int milliseconds);
 int redis_server_restart(struct redis_server *self);
 /* Starts the process and does not wait until it answers. */
 int redis_server_begin(struct redis_server *self);
-/* Where its data lies. */
+/* A setting of the next start, in place of what it was. */
+void redis_server_override(struct redis_server *self, const char *setting, const char *value);
+/* The temporary folder. */
 const char *redis_server_folder(const struct redis_server *self);
 
 #endif
