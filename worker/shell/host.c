@@ -73,6 +73,7 @@ static void forget_past(struct sl_host *self) {
     sl_buf_clear(&self->out);
     sl_buf_clear(&self->in);
     self->out_at = self->in_at = 0;
+    self->out_waits = false;
     sl_tail_reset(&self->tail);
 }
 

@@ -25,6 +25,7 @@ struct sl_host {
     uint32_t place_count;
     struct sl_buf out; /* frames on their way to it */
     size_t out_at;     /* bytes of out that were written */
+    bool out_waits;    /* the loop says when the socket can be written */
     struct sl_buf in;
     size_t in_at;      /* bytes of in that were taken */
     struct sl_tail tail;

@@ -63,7 +63,7 @@ static int make_data(const struct sl_options *options, char *error, size_t error
 static void on_signal(void *context, int number) {
     struct sl_worker *self = context;
     static bool again;
-    if (number != SIGTERM && number != SIGINT) return;
+    if (number == SIGCHLD) return; /* the spawner reports */
     sl_log(SL_LOG_INFO, again ? "leaving at once" : "leaving: nothing new is taken, what runs may end");
     sl_worker_step(self, (struct sl_agent_event){.kind = again ? SL_AGENT_STOP : SL_AGENT_DRAIN});
     again = true;

@@ -182,8 +182,10 @@ void sl_stages_flush(struct sl_worker *self) {
     for (uint32_t i = 0; i < self->options->slots; i++) {
         struct sl_host *host = &self->hosts[i];
         if (host->out.size == 0 || host->channel < 0) continue;
-        int rc = sl_host_flush(host);
-        sl_loop_change_fd(self->loop, host->channel, rc == SL_E_AGAIN ? SL_LOOP_READ | SL_LOOP_WRITE : SL_LOOP_READ);
+        bool waits = sl_host_flush(host) == SL_E_AGAIN; /* one that is closed is noticed by reading */
+        if (waits == host->out_waits) continue;
+        host->out_waits = waits;
+        sl_loop_change_fd(self->loop, host->channel, waits ? SL_LOOP_READ | SL_LOOP_WRITE : SL_LOOP_READ);
     }
 }
 
