@@ -147,16 +147,22 @@ void chaos_fault_do(struct chaos_faults *self, struct chaos_cluster *cluster, en
     self->done[fault]++;
 }
 
-/* One kind among the kills, or among the others, by weight. */
-static enum chaos_fault draw(struct chaos_faults *self, bool is_kill) {
-    uint64_t total = 0;
-    for (unsigned i = 0; i < CHAOS_FAULT_COUNT; i++) total += kinds[i].is_kill == is_kill ? kinds[i].weight : 0;
-    uint64_t at = sl_rng_below(&self->rng, total);
-    for (unsigned i = 0;; i++) {
-        if (kinds[i].is_kill != is_kill) continue;
-        if (at < kinds[i].weight) return (enum chaos_fault)i;
-        at -= kinds[i].weight;
+/* Each kind as often as it weighs, in an order of chance. */
+static void fill(struct chaos_faults *self, struct chaos_bag *bag, bool is_kill) {
+    for (unsigned i = 0; i < CHAOS_FAULT_COUNT; i++) {
+        for (uint32_t k = 0; kinds[i].is_kill == is_kill && k < kinds[i].weight; k++) {
+            uint64_t place = sl_rng_below(&self->rng, ++bag->count);
+            bag->faults[bag->count - 1] = bag->faults[place];
+            bag->faults[place] = (enum chaos_fault)i;
+        }
     }
+}
+
+/* The next of the kills, or of the others: no kind is forgotten for long. */
+static enum chaos_fault draw(struct chaos_faults *self, bool is_kill) {
+    struct chaos_bag *bag = is_kill ? &self->kills : &self->others;
+    if (bag->count == 0) fill(self, bag, is_kill);
+    return bag->faults[--bag->count];
 }
 
 /* Sometimes the next fault comes while the cluster still recovers from the last one, sometimes it has time to work. */

@@ -12,8 +12,17 @@ enum chaos_fault {
     CHAOS_FAULT_COUNT
 };
 
+enum { CHAOS_BAG_MAX = 64 };
+
+/* Faults to come, taken from the end. */
+struct chaos_bag {
+    enum chaos_fault faults[CHAOS_BAG_MAX];
+    uint32_t count;
+};
+
 struct chaos_faults {
     struct sl_rng rng;
+    struct chaos_bag kills, others;
     uint32_t done[CHAOS_FAULT_COUNT]; /* times, by kind */
 };
 
