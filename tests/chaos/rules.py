@@ -290,18 +290,20 @@ def terminal_status_stays(story):
 
 
 def status_never_goes_back(story):
-    """I21 of the invariants: to any client, a later word (in time, or by its number) is never an earlier status; and a stage that was
-    told as succeeded stays so."""
-    by_client, by_number = collections.defaultdict(list), collections.defaultdict(list)
+    """I21 of the invariants: to any client a later word is never an earlier status, and to all clients together a word with a greater
+    number is none (words of one number are steps of one write); and a stage that was told as succeeded stays so."""
+    by_client, by_number = collections.defaultdict(list), collections.defaultdict(lambda: collections.defaultdict(list))
     for line in story.seen:
         if line["status"] in STATUSES:
             by_client[line["who"], line["job"]].append(line)
-            by_number[line["job"]].append(line)
-    for lines in by_number.values():
-        lines.sort(key=lambda line: line["n"])
-    for lines in list(by_client.values()) + list(by_number.values()):
+            by_number[line["job"]][line["n"]].append(line)
+    for lines in by_client.values():
         for before, after in zip(lines, lines[1:]):
             yield before["job"], going_back(before, after)
+    for groups in by_number.values():
+        numbers = sorted(groups)
+        for before, after in zip(numbers, numbers[1:]):
+            yield from ((one["job"], going_back(one, other)) for one in groups[before] for other in groups[after])
 
 
 def going_back(before, after):
