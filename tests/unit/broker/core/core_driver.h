@@ -1,0 +1,42 @@
+/* One core on one ledger twin, stepped by hand: every call is answered at once, every message noted. */
+#ifndef CORE_DRIVER_H
+#define CORE_DRIVER_H
+
+#include "base/outcome.h"
+#include "core/sched.h"
+#include "support/failing_alloc.h"
+#include "support/ledger_twin.h"
+
+enum { DRIVER_CALLS_MAX = 256, DRIVER_PEER_CLIENT = 2, DRIVER_PEER_WORKER = 3 };
+
+struct core_driver {
+    struct sl_failing_alloc memory; /* the core's */
+    struct sl_sched *core;
+    struct ledger_twin *twin;
+    uint64_t now;
+    struct sl_ledger_call calls[DRIVER_CALLS_MAX]; /* not answered yet; bodies are copies */
+    uint32_t first_call, call_count;
+    uint32_t said[SL_DO_BYE + 1]; /* messages by kind */
+    struct sl_token assigned;     /* by the newest ASSIGN */
+    struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
+    enum sl_reject rejected;
+    uint32_t failures; /* steps that found no memory; each was checked to have changed no job, and was taken again */
+};
+
+/* A core that has its shards, knows the simulator's first shapes, and has a worker with four slots. Allocation number `fail_at` fails
+ * (0: none does). */
+void driver_init(struct core_driver *driver, uint64_t fail_at);
+void driver_fini(struct core_driver *driver);
+
+/* One event, then FLUSH, then all answers of the ledger and what follows from them. */
+void driver_step(struct core_driver *driver, struct sl_event *event);
+
+/* Lets time pass, in ticks of 10 ms. */
+void driver_wait(struct core_driver *driver, uint32_t ms);
+
+/* A job of shape `shape` under the key. Returns its id. */
+struct sl_job_id driver_submit(struct core_driver *driver, uint32_t shape, const char *key, bool again);
+void driver_result(struct core_driver *driver, enum sl_outcome outcome);
+void driver_query(struct core_driver *driver, enum sl_query_what what, struct sl_job_id job);
+
+#endif
