@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { QUESTION_MS = 5000, REFUSED_MS = 1000, NOTICE_MS = 80 };
+enum { QUESTION_MS = 5000, REFUSED_MS = 1000, NOTICE_MS = 80, PAGE_MAX = 1000 };
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -182,7 +182,8 @@ static int ask_pages(struct sl_cli *cli, struct sl_wire_query *page, struct sl_r
         sl_buf_clear(&used);
         (void)sl_buf_append(&used, cursor.data, cursor.size);
         page->cursor = sl_buf_bytes(&used);
-        if (wanted > 0) page->limit = wanted - json_array_size(all->items);
+        uint64_t left = wanted - json_array_size(all->items);
+        if (wanted > 0) page->limit = left < PAGE_MAX ? left : PAGE_MAX;
         code = ask_page(cli, page, all, &cursor);
     } while (code == SL_EXIT_DONE && cursor.size > 0 && (wanted == 0 || json_array_size(all->items) < wanted));
     sl_buf_fini(&cursor);

@@ -46,7 +46,7 @@ static const struct sl_command commands[] = {
     {"pipelines show", "PIPELINE", "Print a pipeline as it was applied", "sluice pipelines show auto\n", 1, 1, {0},
      sl_run_pipelines_show},
     {"pipelines lint", "FILE ...", "Check pipeline files without a broker", "sluice pipelines lint deploy/pipelines/auto.yaml\n",
-     1, ANY, {SL_FLAG_STRICT}, sl_run_pipelines_lint},
+     1, ANY, {SL_FLAG_STRICT, SL_FLAG_POLICIES}, sl_run_pipelines_lint},
     {"pipelines apply", "FILE ...", "Check pipeline files and store them in the cluster",
      "sluice pipelines apply deploy/pipelines/auto.yaml\n", 1, ANY, {SL_FLAG_STRICT}, sl_run_pipelines_apply},
     {"pipelines graph", "PIPELINE|FILE", "Draw a pipeline: -o tree, dot or mermaid",

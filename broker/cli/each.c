@@ -258,6 +258,7 @@ int sl_submit_each(struct sl_cli *cli, struct sl_submit_words *words) {
     struct each each = {.cli = cli, .message = words->message, .sending_max = (uint32_t)at_once, .records = json_array(),
                         .sending = calloc(at_once, sizeof(struct sending)), .follows = watch || sl_cli_flag(cli, SL_FLAG_WAIT)};
     sl_follow_init(&each.follow, cli, watch && !cli->quiet, 0);
+    sl_follow_name(&each.follow, words->pipeline);
     if (each.sending && each.records) code = collect(&each);
     each.follow.progress.job_total = (uint32_t)each.files.count;
     if (code == SL_EXIT_DONE) code = finish(&each, run(&each));

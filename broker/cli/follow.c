@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { DRAW_MS = 100, BEAT_MS = 10000, LOOK_MS = 250, SILENCE_SAID_MS = 2000, ALIVE_MS = 6000, ROWS_DEFAULT = 24 };
+enum { DRAW_MS = 100, BEAT_MS = 10000, LOOK_MS = 250, SILENCE_SAID_MS = 2000, ALIVE_MS = 6000, ANSWERS_MS = 1000, ROWS_DEFAULT = 24 };
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -42,6 +42,17 @@ void sl_follow_init(struct sl_follow *self, struct sl_cli *cli, bool shows, uint
 void sl_follow_fini(struct sl_follow *self) {
     sl_progress_fini(&self->progress);
     if (self->signal_fd >= 0) (void)close(self->signal_fd);
+}
+
+/* Asks for the names of the first pipeline's stages. */
+static void ask_stages(struct sl_follow *self, struct sl_bytes pipeline) {
+    (void)snprintf(self->pipeline, sizeof self->pipeline, "%.*s", (int)pipeline.size, (const char *)pipeline.data);
+    struct sl_wire_query query = {.what = sl_text("pipelines"), .name = pipeline};
+    if (sl_client_query(self->cli->client, &query, SL_CLIENT_TIMEOUT_MS, &self->stages_query)) self->stages_query = 0;
+}
+
+void sl_follow_name(struct sl_follow *self, const char *pipeline) {
+    if (self->draws || self->tells) ask_stages(self, sl_text(pipeline));
 }
 
 int sl_follow_add(struct sl_follow *self, struct sl_job_id job) {
@@ -90,13 +101,6 @@ static void beat(struct sl_follow *self, uint64_t now) {
                   (const char *)text.data);
     sl_buf_fini(&text);
     self->beat_at = now + BEAT_MS * ns_per_ms;
-}
-
-/* Asks for the names of the first pipeline's stages. */
-static void ask_stages(struct sl_follow *self, struct sl_bytes pipeline) {
-    (void)snprintf(self->pipeline, sizeof self->pipeline, "%.*s", (int)pipeline.size, (const char *)pipeline.data);
-    struct sl_wire_query query = {.what = sl_text("pipelines"), .name = pipeline};
-    if (sl_client_query(self->cli->client, &query, SL_CLIENT_TIMEOUT_MS, &self->stages_query)) self->stages_query = 0;
 }
 
 /* Reads names of stages from the items of an answer about pipelines: [{..., "stages": [{"name": ...}, ...]}]. */
@@ -215,14 +219,16 @@ static enum sl_follow_turn look_for_silence(struct sl_follow *self, uint64_t now
 
 static enum sl_follow_turn pass_time(struct sl_follow *self) {
     uint64_t now = sl_client_now();
-    if (self->draws && (self->dirty || self->painter.line_count > 0) && now >= self->draw_at) draw(self, now);
+    bool shows = self->dirty || self->painter.line_count > 0;
+    bool named = self->stages_query == 0; /* else the stages' names are on their way */
+    if (self->draws && shows && named && now >= self->draw_at) draw(self, now);
     if (self->tells && now >= self->beat_at) beat(self, now);
     return look_for_silence(self, now);
 }
 
 static uint64_t wake_at(const struct sl_follow *self, uint64_t now) {
     uint64_t at = now + LOOK_MS * ns_per_ms;
-    if (self->draws && self->dirty && self->draw_at < at) at = self->draw_at;
+    if (self->draws && self->dirty && self->stages_query == 0 && self->draw_at < at) at = self->draw_at;
     if (self->tells && self->beat_at < at) at = self->beat_at;
     return self->deadline < at ? self->deadline : at;
 }
@@ -243,7 +249,16 @@ enum sl_follow_turn sl_follow_turn(struct sl_follow *self) {
     return event.kind == SL_SESSION_CHANGE ? take_change(self, &event.change, now) : take_done(self, &event.done, now);
 }
 
+/* What was asked for the picture and the warnings comes soon, or not at all. */
+static void await_answers(struct sl_follow *self) {
+    uint64_t until = sl_client_now() + ANSWERS_MS * ns_per_ms;
+    enum sl_follow_turn turn = SL_TURN_NOTHING;
+    while ((self->stages_query || self->workers_query) && turn == SL_TURN_NOTHING && sl_client_now() < until)
+        turn = sl_follow_turn(self);
+}
+
 void sl_follow_close(struct sl_follow *self) {
+    if (self->draws || self->tells) await_answers(self);
     if (self->draws && sl_progress_seen(&self->progress) > 0) draw(self, sl_client_now());
     if (self->tells) tell(self, sl_client_now());
     sl_painter_leave(&self->painter);

@@ -50,6 +50,9 @@ struct sl_follow {
 void sl_follow_init(struct sl_follow *self, struct sl_cli *cli, bool shows, uint32_t job_total);
 void sl_follow_fini(struct sl_follow *self);
 
+/* Asks for the names of a pipeline's stages, so that they are there before the first picture. */
+void sl_follow_name(struct sl_follow *self, const char *pipeline);
+
 /* Follows a job. 0, or an exit code after a sentence. */
 int sl_follow_add(struct sl_follow *self, struct sl_job_id job);
 

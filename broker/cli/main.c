@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,13 @@ static int flush_output(const struct sl_cli *cli, int code) {
     return sl_cli_fail(cli, SL_EXIT_FAILURE, "cannot write to stdout");
 }
 
+/* Widths of characters in tables come from the locale; where it knows only ASCII, UTF-8 is still what we print. */
+static void set_locale(void) {
+    if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1) (void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 int main(int argc, char **argv) {
+    set_locale();
     (void)signal(SIGPIPE, SIG_DFL); /* "sluice jobs list | head" ends quietly, whatever the parent ignored */
     struct sl_cli cli = {0};
     int code = flush_output(&cli, run(&cli, argc, argv));

@@ -38,9 +38,7 @@ static void print_end(const struct sl_cli *cli, const struct sl_wire_job_change 
 }
 
 /* The command that comes back to these jobs. */
-static void again_words(const struct sl_cli *cli, const struct sl_job_id *jobs, size_t job_count, bool shows, char *out,
-                        size_t size) {
-    (void)cli;
+static void again_words(const struct sl_job_id *jobs, size_t job_count, bool shows, char *out, size_t size) {
     size_t used = (size_t)snprintf(out, size, "sluice %s", shows ? "watch" : "wait");
     for (size_t i = 0; i < job_count && i < 8 && used < size; i++) {
         char id[SL_ID_TEXT_SIZE];
@@ -81,16 +79,17 @@ static int run_to_end(struct sl_follow *follow, struct sl_cli *cli, const struct
             continue;
         }
         char again[256];
-        again_words(cli, jobs, job_count, shows, again, sizeof again);
+        again_words(jobs, job_count, shows, again, sizeof again);
         return sl_follow_give_up(follow, turn, again);
     }
     sl_follow_close(follow);
     return SL_EXIT_DONE;
 }
 
-int sl_outcome_of(struct sl_cli *cli, const struct sl_job_id *jobs, size_t job_count, bool shows) {
+int sl_outcome_of(struct sl_cli *cli, const struct sl_job_id *jobs, size_t job_count, bool shows, const char *pipeline) {
     struct sl_follow follow;
     sl_follow_init(&follow, cli, shows, 0);
+    if (pipeline) sl_follow_name(&follow, pipeline);
     int code = SL_EXIT_DONE;
     for (size_t i = 0; i < job_count && code == SL_EXIT_DONE; i++) code = sl_follow_add(&follow, jobs[i]);
     if (code == SL_EXIT_DONE) code = run_to_end(&follow, cli, jobs, job_count, shows);
@@ -128,7 +127,7 @@ static int resolve_and_follow(struct sl_cli *cli, bool shows) {
         for (size_t j = 0; j < distinct; j++) seen = seen || sl_job_id_equal(jobs[i], jobs[j]);
         if (!seen) jobs[distinct++] = jobs[i];
     }
-    if (code == SL_EXIT_DONE) code = sl_outcome_of(cli, jobs, distinct, shows);
+    if (code == SL_EXIT_DONE) code = sl_outcome_of(cli, jobs, distinct, shows, NULL);
     free(jobs);
     return code;
 }

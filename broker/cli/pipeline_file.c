@@ -14,22 +14,45 @@ static void show(const struct sl_pipeline_file *file, struct sl_problems *proble
     struct sl_buf text;
     sl_buf_init(&text, sl_alloc_system());
     sl_problems_show(problems, file->path, sl_buf_bytes(&file->text), &text);
-    (void)fwrite(text.data, 1, text.size, stderr);
+    if (text.size > 0) (void)fwrite(text.data, 1, text.size, stderr);
     sl_buf_fini(&text);
 }
 
-/* The policies that stages may name: those of --policies, else the ones that the program ships. */
+/* The policies that stages may name: those of --policies, else the ones that the program ships. 0, or an exit code after what was
+ * wrong with that file. */
 static int load_policies(const struct sl_cli *cli, struct sl_policies *out_policies) {
-    (void)cli;
-    return sl_policies_builtin(sl_alloc_system(), out_policies);
+    const char *path = sl_cli_flag(cli, SL_FLAG_POLICIES);
+    if (!path) return sl_policies_builtin(sl_alloc_system(), out_policies) ? SL_EXIT_FAILURE : SL_EXIT_DONE;
+    struct sl_pipeline_file file = {.path = path};
+    struct sl_problems problems;
+    struct sl_tree tree;
+    struct sl_yaml_error why;
+    char error[512];
+    sl_buf_init(&file.text, sl_alloc_system());
+    sl_problems_init(&problems, sl_alloc_system());
+    int code = SL_EXIT_INVALID;
+    if (sl_file_read(path, SL_PIPELINE_TEXT_MAX, &file.text, error, sizeof error)) {
+        code = sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "%s", error);
+    } else if (sl_yaml_parse(sl_buf_bytes(&file.text), sl_alloc_system(), &tree, &why)) {
+        sl_problems_add(&problems, SL_PROBLEM_ERROR, why.mark, NULL, "%s", why.sentence);
+    } else {
+        if (sl_policies_from_tree(&tree, sl_alloc_system(), &problems, out_policies) == SL_OK) code = SL_EXIT_DONE;
+        sl_tree_fini(&tree);
+    }
+    show(&file, &problems);
+    sl_problems_fini(&problems);
+    sl_buf_fini(&file.text);
+    return code;
 }
 
-static void lint(const struct sl_cli *cli, const struct sl_pipeline *pipeline, const struct sl_stage_types *types, bool strict,
-                 struct sl_problems *problems) {
+static int lint(const struct sl_cli *cli, const struct sl_pipeline *pipeline, const struct sl_stage_types *types, bool strict,
+                struct sl_problems *problems) {
     struct sl_policies policies;
-    int rc = load_policies(cli, &policies);
-    sl_pipeline_lint(pipeline, types, rc ? NULL : &policies, strict, problems);
-    if (rc == SL_OK) sl_policies_fini(&policies);
+    int code = load_policies(cli, &policies);
+    if (code) return code;
+    sl_pipeline_lint(pipeline, types, &policies, strict, problems);
+    sl_policies_fini(&policies);
+    return SL_EXIT_DONE;
 }
 
 static int parse(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_stage_types *types, bool strict,
@@ -45,7 +68,7 @@ static int parse(const struct sl_cli *cli, struct sl_pipeline_file *file, const 
     rc = sl_pipeline_from_tree(&tree, strict, sl_alloc_system(), problems, &file->pipeline);
     sl_tree_fini(&tree);
     if (rc) return rc;
-    lint(cli, file->pipeline, types, strict, problems);
+    if (lint(cli, file->pipeline, types, strict, problems)) return SL_E_BAD_INPUT;
     return problems->error_count > 0 ? SL_E_BAD_INPUT : SL_OK;
 }
 

@@ -204,7 +204,7 @@ static int submit_one(struct sl_cli *cli, struct sl_submit_words *words) {
     if (code == SL_EXIT_NOT_FOUND) sl_submit_suggest(cli, words->pipeline);
     bool watch = sl_cli_flag(cli, SL_FLAG_WATCH) != NULL;
     if (code || (!watch && !sl_cli_flag(cli, SL_FLAG_WAIT))) return code;
-    return sl_outcome_of(cli, &accepted.job, 1, watch && !cli->quiet);
+    return sl_outcome_of(cli, &accepted.job, 1, watch && !cli->quiet, words->pipeline);
 }
 
 int sl_run_submit(struct sl_cli *cli) {

@@ -109,6 +109,7 @@ class Jobs(ClusterCase):
         self.assertIn(failed, listed)
         self.assertFalse(set(jobs) & set(listed))
         self.assertEqual(len(self.json("jobs", "list", "--limit", "2")), 2)
+        self.assertGreaterEqual(len(self.json("jobs", "list", "--limit", "50000")), 6)
         self.assertIn("did you mean failed", self.sluice("jobs", "list", "--status", "faild", expected=2).stderr)
 
     def test_wait_for_many_is_as_bad_as_the_worst(self):
@@ -204,6 +205,11 @@ class Cluster(ClusterCase):
             self.assertIn('did you mean "chunk"?', ended.stderr)
         self.assertNotIn("bad", self.sluice("pipelines", "list", "-o", "name").stdout.split())
         self.sluice("pipelines", "lint", "absent.yaml", expected=3)
+        good, policies = os.path.join(self.dev.pipelines, "quick.yaml"), os.path.join(self.dev.folder, "policies.yaml")
+        with open(policies, "w", encoding="utf-8") as file:
+            file.write("policies:\n  default: {max_attempts: 0}\n")
+        self.assertRegex(self.sluice("pipelines", "lint", good, "--policies", policies, expected=9).stderr, rf"{policies}:2:\d+: error")
+        self.sluice("pipelines", "lint", good, "--policies", os.path.join(cases.SOURCE, "deploy", "policies.yaml"))
 
     def test_status_tells_when_it_is_ready(self):
         self.assertEqual(self.sluice("status", "--ready", "-q").stdout, "")
