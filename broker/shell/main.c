@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 8, EXIT_INVALID = 9, SOCKETS_MAX = 64, LINGER_MS = 500 };
@@ -31,6 +32,10 @@ static int check_redis(struct sl_broker *self) {
 
 static int open_router(struct sl_broker *self, const char *endpoint, size_t message_max, struct sl_router **out) {
     char error[512];
+    if (strncmp(endpoint, "tcp://", 6) != 0 && strncmp(endpoint, "ipc://", 6) != 0) {
+        fprintf(stderr, "sluice-broker: %s is no endpoint; write tcp://HOST:PORT or ipc://PATH\n", endpoint);
+        return EXIT_USAGE;
+    }
     if (!sl_endpoint_is_local(endpoint)) {
         if (!self->options->insecure) {
             fprintf(stderr, "sluice-broker: %s is reachable from other machines and this version has no keys yet; "

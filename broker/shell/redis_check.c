@@ -82,6 +82,26 @@ static int connect_redis(struct check *self) {
     return SL_OK;
 }
 
+/* What to do about an error that Redis gives; "" when its own words must do. */
+static const char *advice(const char *error) {
+    static const struct {
+        const char *word;
+        const char *advice;
+    } known[] = {
+        {"OOM", "; it is full: raise its limit with CONFIG SET maxmemory in redis-cli and in redis.conf, then start again"},
+        {"NOAUTH", "; brokers of this version know no password: give a Redis without one that only this machine reaches"},
+        {"NOPERM", "; give this user the right to run it"},
+        {"MISCONF", "; make room on its disk, then start again"},
+        {"READONLY", "; give the address of its primary"},
+        {"LOADING", "; wait until it has loaded its data, then start again"},
+        {"BUSY", "; wait until its script has ended, or run FUNCTION KILL in redis-cli"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strncmp(error, known[i].word, strlen(known[i].word)) == 0) return known[i].advice;
+    }
+    return "";
+}
+
 /* One command. NULL with a sentence and *out_rc when there is no reply or an error; else the caller frees. */
 static redisReply *ask(const struct check *self, int *out_rc, int argc, const char **argv, const size_t *sizes) {
     redisReply *reply = redisCommandArgv(self->redis, argc, argv, sizes);
@@ -93,8 +113,10 @@ static redisReply *ask(const struct check *self, int *out_rc, int argc, const ch
     if (reply->type != REDIS_REPLY_ERROR) return reply;
     bool later = sl_ledger_is_unavailable(reply) && strncmp(reply->str, "NO", 2) != 0;
     if (strncmp(reply->str, "READONLY", 8) == 0) later = false;
-    *out_rc = refuse(self, later ? SL_E_AGAIN : SL_E_REFUSED, "Redis at %s refuses %s: %.500s.", self->address, argv[0],
-                     reply->str);
+    int size = (int)strcspn(reply->str, "\r\n");
+    while (size > 0 && reply->str[size - 1] == '.') size--;
+    *out_rc = refuse(self, later ? SL_E_AGAIN : SL_E_REFUSED, "Redis at %s refuses %s: %.*s%s.", self->address, argv[0],
+                     size < 500 ? size : 500, reply->str, advice(reply->str));
     freeReplyObject(reply);
     return NULL;
 }
