@@ -1,4 +1,4 @@
-/* What workers say: frames to events. A worker that sends what does not decode is answered RESET: it says HELLO again. */
+/* What workers say: frames to events. What cannot be read is refused here; what it means is the core's business. */
 #include "broker.h"
 
 #include "base/err.h"
@@ -159,10 +159,18 @@ static int on_field(struct sl_broker *self, uint64_t peer, uint64_t message_id, 
     return SL_OK;
 }
 
-static void reset(struct sl_broker *self, uint64_t peer, const char *why) {
-    sl_buf_clear(&self->frame);
-    if (sl_wire_reset_encode(&self->frame, 0, &(struct sl_wire_reset){.reason = sl_text(why)})) return;
-    sl_reply_frame(self, peer, sl_buf_bytes(&self->frame));
+/* Refusals of what cannot be read. A worker that is of no session is another matter: the core answers that by RESET. */
+static void refuse(struct sl_broker *self, uint64_t peer, const struct sl_wire_prefix *prefix, int rc) {
+    if (rc == SL_E_VERSION) {
+        self->refused_frames++;
+        sl_reply_rejected(self, peer, prefix->message_id, SL_REJECT_UNSUPPORTED, "this broker speaks version 1 only");
+    } else if (rc == SL_E_NOT_FOUND) {
+        self->refused_frames++;
+        sl_reply_rejected(self, peer, prefix->message_id, SL_REJECT_UNSUPPORTED,
+                          "workers do not send this type of message here");
+    } else {
+        sl_reply_malformed(self, peer, prefix->message_id, prefix->type, rc);
+    }
 }
 
 static void take_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame) {
@@ -188,13 +196,19 @@ static void take_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes fr
             sl_broker_step(self, &bye);
             break;
         default:
-            rc = SL_E_BAD_INPUT;
+            rc = SL_E_NOT_FOUND;
         }
+    } else if (rc != SL_E_VERSION) {
+        self->refused_frames++; /* without a prefix there is nothing to answer */
+        return;
     }
     if (rc == SL_OK) return;
-    self->refused_frames++;
-    sl_log(SL_LOG_WARNING, "a worker's message was refused: %s", sl_err_text(rc));
-    reset(self, peer, sl_err_text(rc));
+    bool said = self->refused_frames & (self->refused_frames + 1); /* at the 1st, 2nd, 4th, ...: never a flood */
+    if (!said) {
+        sl_log(SL_LOG_WARNING, "a worker's %s was refused: %s (%llu messages so far)",
+               sl_wire_type_text(prefix.type), sl_err_text(rc), (unsigned long long)self->refused_frames + 1);
+    }
+    refuse(self, peer, &prefix, rc);
 }
 
 void sl_back_ready(void *broker) {

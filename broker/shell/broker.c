@@ -43,6 +43,7 @@ static void on_reply(void *context, const struct sl_ledger_reply *reply) {
 static void on_up(void *context) {
     struct sl_broker *self = context;
     self->ledger_up = true;
+    self->why_said = 0;
     sl_log(SL_LOG_INFO, "connected to Redis");
     if (self->serving) {
         step_kind(self, SL_EV_LEDGER_UP);
@@ -56,6 +57,16 @@ static void on_down(void *context, const char *why) {
     self->ledger_up = false;
     sl_log(SL_LOG_WARNING, "lost the connection to Redis: %s; holding, and trying again", why);
     if (self->serving) step_kind(self, SL_EV_LEDGER_DOWN);
+}
+
+/* Why it does not come back, once a reason. */
+static void say_why_down(struct sl_broker *self) {
+    const char *why = sl_ledger_redis_why(self->ledger);
+    uint32_t reason = sl_crc32c(sl_text(why));
+    if (self->ledger_up || *why == '\0' || reason == self->why_said) return;
+    bool first = self->why_said == 0;
+    self->why_said = reason;
+    if (!first || !self->serving) sl_log(SL_LOG_WARNING, "not connected to Redis: %s; trying again", why);
 }
 
 static void on_ledger_fd(void *context, int fd, unsigned events) {
@@ -88,17 +99,22 @@ static void on_memory(void *context, const struct redisReply *reply) {
     unsigned long long max_bytes = strtoull(max + strlen("maxmemory:"), NULL, 10);
     struct sl_event event = {.kind = SL_EV_PRESSURE};
     event.on = max_bytes > 0 && used_bytes / MEMORY_PRESSURE_PERCENT >= max_bytes / 100;
+    if (event.on != self->pressed) {
+        self->pressed = event.on;
+        sl_log(SL_LOG_WARNING, event.on ? "Redis is nearly full: no new jobs are taken until it has room; raise its maxmemory"
+                                        : "Redis has room again: new jobs are taken");
+    }
     sl_broker_step(self, &event);
 }
 
-/* Only while something happens: an idle broker asks Redis nothing. */
+/* Only while something happens: an idle broker asks Redis nothing. One that refuses jobs asks, or it would never take them again. */
 static void ask_memory(struct sl_broker *self, uint64_t now) {
     static const char *const argv[] = {"INFO", "memory"};
     static const size_t argvlen[] = {4, 6};
     struct sl_sched_figures figures;
     if (!self->serving || !self->ledger_up || now - self->memory_asked_at < MEMORY_POLL_MS * 1000000ull) return;
     sl_sched_figures(self->sched, &figures);
-    if (figures.transitions == self->transitions_asked) return;
+    if (figures.transitions == self->transitions_asked && !self->pressed) return;
     self->transitions_asked = figures.transitions;
     self->memory_asked_at = now;
     (void)sl_ledger_redis_command(self->ledger, 2, argv, argvlen, on_memory, self); /* asked again in a second */
@@ -163,6 +179,7 @@ static uint64_t before_wait(void *context) {
     struct sl_broker *self = context;
     uint64_t now = sl_clock_now_ns();
     if (sl_ledger_redis_deadline_ns(self->ledger) <= now) sl_ledger_redis_tick(self->ledger, now);
+    say_why_down(self);
     tell_gone(self);
     step_kind(self, SL_EV_FLUSH);
     sl_effects_flush(self);

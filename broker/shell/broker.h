@@ -55,7 +55,9 @@ struct sl_broker {
     uint64_t refused_frames;
     uint64_t memory_asked_at; /* ns; when Redis' memory was asked for */
     uint64_t transitions_asked; /* how many there had been then */
+    bool pressed;               /* it was nearly full */
     bool listening; /* to clients */
+    uint32_t why_said; /* checksum of the newest reason for not being connected to Redis that was logged; 0: none */
 };
 
 /* Gives the core an event (time is filled in) and carries out what it wants. */
@@ -77,6 +79,8 @@ void sl_effects_fini(struct sl_broker *self);
 
 /* Replies that rest on no job and come from the shell itself: refusals of form, answers of the catalog. */
 void sl_reply_rejected(struct sl_broker *self, uint64_t peer, uint64_t re, enum sl_reject code, const char *message);
+/* Refuses a message that did not decode for the reason rc. */
+void sl_reply_malformed(struct sl_broker *self, uint64_t peer, uint64_t re, unsigned type, int rc);
 void sl_reply_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame);
 
 /* front.c, back.c: what peers say, as events. */

@@ -9,6 +9,8 @@
 #include "io/log.h"
 #include "wire/wire.h"
 
+#include <stdio.h>
+
 static const struct {
     const char *code;
     bool retryable;
@@ -366,6 +368,17 @@ void sl_effects_fini(struct sl_broker *self) {
 void sl_reply_rejected(struct sl_broker *self, uint64_t peer, uint64_t re, enum sl_reject code, const char *message) {
     encode_rejected(self, re, code, sl_text(message), 0);
     if (!self->frame.failed) sl_reply_frame(self, peer, sl_buf_bytes(&self->frame));
+}
+
+void sl_reply_malformed(struct sl_broker *self, uint64_t peer, uint64_t re, unsigned type, int rc) {
+    enum sl_reject code = rc == SL_E_LIMIT       ? SL_REJECT_TOO_LARGE
+                          : rc == SL_E_NO_MEMORY ? SL_REJECT_NOT_READY
+                                                 : SL_REJECT_BAD_REQUEST;
+    const char *advice = code == SL_REJECT_NOT_READY ? "send it again" : "PROTOCOL.md says what its fields are";
+    char sentence[256];
+    (void)snprintf(sentence, sizeof sentence, "malformed %s: %s; %s", sl_wire_type_text(type), sl_err_text(rc), advice);
+    self->refused_frames++;
+    sl_reply_rejected(self, peer, re, code, sentence);
 }
 
 void sl_reply_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame) {

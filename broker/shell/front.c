@@ -8,16 +8,7 @@
 #include "io/log.h"
 #include "wire/wire.h"
 
-#include <stdio.h>
-
 enum { FRAMES_A_TURN = 64 };
-
-static void refuse_form(struct sl_broker *self, uint64_t peer, uint64_t re, unsigned type, int rc) {
-    char sentence[256];
-    (void)snprintf(sentence, sizeof sentence, "malformed %s: %s", sl_wire_type_text(type), sl_err_text(rc));
-    self->refused_frames++;
-    sl_reply_rejected(self, peer, re, rc == SL_E_LIMIT ? SL_REJECT_TOO_LARGE : SL_REJECT_BAD_REQUEST, sentence);
-}
 
 static bool is_printable(struct sl_bytes key) {
     for (size_t i = 0; i < key.size; i++) {
@@ -31,6 +22,17 @@ static bool is_zero(const uint8_t bytes[16]) {
     return memcmp(bytes, zero, sizeof zero) == 0;
 }
 
+/* Labels are a map of at most SL_LABELS_MAX texts with names. */
+static bool are_labels(struct sl_bytes labels) {
+    struct sl_mp_reader reader = sl_mp_reader(labels);
+    uint32_t count = sl_mp_read_map(&reader, SL_LABELS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)sl_mp_read_str(&reader, SL_NAME_MAX);
+        (void)sl_mp_read_str(&reader, SL_LABEL_VALUE_MAX);
+    }
+    return sl_mp_end(&reader) == SL_OK;
+}
+
 /* What is wrong with a submission that decoded; NULL: nothing. */
 static const char *objection(const struct sl_wire_submit *submit) {
     int kinds = (submit->key.size > 0) + (submit->doc_key.size > 0) + !is_zero(submit->once);
@@ -42,8 +44,8 @@ static const char *objection(const struct sl_wire_submit *submit) {
     if (sl_mp_check(submit->payload, SL_VALUE_DEPTH_MAX, SL_VALUE_NODES_MAX)) {
         return "the payload is not one valid msgpack value within the limits";
     }
-    if (submit->labels.size && sl_mp_check(submit->labels, 2, 2 * SL_LABELS_MAX + 1)) {
-        return "labels are a map of at most 16 texts";
+    if (submit->labels.size && !are_labels(submit->labels)) {
+        return "labels are a map of at most 16 names of at most 64 bytes to texts of at most 256 bytes";
     }
     return NULL;
 }
@@ -224,7 +226,7 @@ static void take_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes fr
                           "clients do not send this type of message here");
         return;
     }
-    if (rc) refuse_form(self, peer, prefix.message_id, prefix.type, rc);
+    if (rc) sl_reply_malformed(self, peer, prefix.message_id, prefix.type, rc);
 }
 
 void sl_front_ready(void *broker) {
