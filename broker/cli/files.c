@@ -128,9 +128,18 @@ static int check_name(const char *path, char *name, size_t name_size, char *erro
     return rc ? rc : SL_E_BAD_INPUT;
 }
 
+/* A pipe or a device would be waited for, perhaps for ever; whatever else is wrong shows when the file is read. */
+static int check_kind(const char *path, char *error, size_t error_size) {
+    struct stat facts;
+    if (stat(path, &facts) || S_ISREG(facts.st_mode) || S_ISDIR(facts.st_mode)) return SL_OK;
+    (void)snprintf(error, error_size, "%.200s is no regular file; store its contents in one first", path);
+    return SL_E_BAD_INPUT;
+}
+
 int sl_file_to_document(const char *path, struct sl_buf *payload, struct sl_buf *doc_key, char *error, size_t error_size) {
     char name[SL_DOC_KEY_MAX - 80];
     int rc = check_name(path, name, sizeof name, error, error_size);
+    if (!rc) rc = check_kind(path, error, error_size);
     if (rc) return rc;
     struct sl_buf contents;
     sl_buf_init(&contents, sl_alloc_system());
