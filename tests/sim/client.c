@@ -186,7 +186,8 @@ static void on_accepted(struct sim_world *world, struct sim_client *client, cons
     struct sim_job *job = &world->oracle->jobs[request->job];
     if (!sl_job_id_equal(job->id, effect->accepted.job))
         sim_violated(world, "I2", "j%u: was accepted under another id", (unsigned)job->number + 1);
-    if (sim_job_kind(job) == SIM_REQUEST_KEY && !sl_bytes_equal(job->payload, job->payloads[request->variant]))
+    bool known = !world->redis->went_back[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
+    if (known && sim_job_kind(job) == SIM_REQUEST_KEY && !sl_bytes_equal(job->payload, job->payloads[request->variant]))
         sim_violated(world, "I2", "j%u: a request with another payload under the same key was accepted", (unsigned)job->number + 1);
     job->accepted = true;
     request->state = SIM_REQUEST_ACCEPTED;

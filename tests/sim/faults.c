@@ -27,8 +27,9 @@ static void crash_worker(struct sim_world *world, uint32_t worker) {
     sim_at(world, world->now + ms(world, 1, 3000), SIM_WORKER_START, worker, 0, world->workers[worker]->life, NULL);
 }
 
-static void pause_until(uint64_t *until, uint64_t at) {
-    if (*until < at) *until = at;
+/* What sleeps already is left alone: what waits for it keeps its order so. */
+static void pause_until(const struct sim_world *world, uint64_t *until, uint64_t at) {
+    if (*until <= world->now) *until = at;
 }
 
 static void pressure(struct sim_world *world, uint32_t broker) {
@@ -63,13 +64,13 @@ void sim_fault_now(struct sim_world *world, enum sim_fault fault) {
         crash_broker(world, broker);
         return;
     case SIM_FAULT_BROKER_PAUSE:
-        pause_until(&world->brokers[broker]->paused_until, world->now + ms(world, 1, world->plan.takeover_ms * 4));
+        pause_until(world, &world->brokers[broker]->paused_until, world->now + ms(world, 1, world->plan.takeover_ms * 4));
         return;
     case SIM_FAULT_WORKER_CRASH:
         crash_worker(world, worker);
         return;
     case SIM_FAULT_WORKER_PAUSE:
-        pause_until(&world->workers[worker]->paused_until, world->now + ms(world, 1, world->plan.lost_ms * 2));
+        pause_until(world, &world->workers[worker]->paused_until, world->now + ms(world, 1, world->plan.lost_ms * 2));
         return;
     case SIM_FAULT_CLIENT_CRASH:
         sim_client_crash(world, client);
@@ -78,10 +79,10 @@ void sim_fault_now(struct sim_world *world, enum sim_fault fault) {
         sim_redis_crash(world);
         return;
     case SIM_FAULT_REDIS_PAUSE:
-        pause_until(&world->redis->paused_until, world->now + ms(world, 1, world->plan.reply_ms * 3));
+        pause_until(world, &world->redis->paused_until, world->now + ms(world, 1, world->plan.reply_ms * 3));
         return;
     case SIM_FAULT_REDIS_REFUSES:
-        pause_until(&world->redis->refuses_until, world->now + ms(world, 1, 800));
+        pause_until(world, &world->redis->refuses_until, world->now + ms(world, 1, 800));
         return;
     case SIM_FAULT_LEDGER_CUT:
         sim_link_cut(world, broker);
@@ -107,6 +108,9 @@ void sim_fault_now(struct sim_world *world, enum sim_fault fault) {
     case SIM_FAULT_ALL_CRASH:
         all_crash(world);
         return;
+    case SIM_FAULT_REDIS_BACK:
+        sim_redis_back(world);
+        return;
     case SIM_FAULT_COUNT:
         break;
     }
@@ -131,6 +135,7 @@ void sim_on_fault(struct sim_world *world) {
     int fault = 0;
     while (dice >= world->plan.fault_weight[fault]) dice -= world->plan.fault_weight[fault++];
     schedule(world);
+    if (world->plan.fault_weight[SIM_FAULT_REDIS_BACK] && any(world, 3) == 0) sim_redis_keep(world);
     sim_fault_now(world, (enum sim_fault)fault);
 }
 

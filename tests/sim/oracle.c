@@ -118,6 +118,7 @@ static void check_owner(struct sim_world *world, uint16_t shard) {
 }
 
 void sim_oracle_at_end(struct sim_world *world) {
+    sim_redis_check_back(world);
     for (uint32_t i = 0; i < world->plan.job_count && !sim_is_violated(world); i++) {
         const struct sim_job *job = &world->oracle->jobs[i];
         if (is_excused(world, job)) continue;

@@ -2,6 +2,7 @@
 #include "oracle.h"
 
 #include "core/transition.h"
+#include "redis.h"
 #include "trace.h"
 
 #define VIOLATED(world, name, ...)                                                                                     \
@@ -286,6 +287,7 @@ void sim_oracle_on_durable(struct sim_world *world, const struct sl_ledger_call 
                            const struct sl_ledger_reply *reply) {
     struct sim_shard *shard = &world->oracle->shards[call->shard];
     (void)reply;
+    if (world->redis->went_back[call->shard]) return; /* its history is not one any more */
     if (call->verb == SL_LEDGER_ACQUIRE) {
         on_acquire(world, shard, call);
         return;

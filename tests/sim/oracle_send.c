@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "broker.h"
+#include "redis.h"
 #include "trace.h"
 
 #define VIOLATED(world, name, ...)                                                                                     \
@@ -170,6 +171,7 @@ static void check_content(struct sim_world *world, uint32_t broker, const struct
 
 void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct sl_effect *effect) {
     world->oracle->messages++;
+    if (world->redis->went_back[effect->shard] && effect->n) return;
     check_content(world, broker, effect);
     if (effect->n && !sim_is_violated(world)) check_rests_on_durable(world, broker, effect);
 }

@@ -32,7 +32,8 @@ enum {
     X(NO_MEMORY, "no-memory")                                                                                          \
     X(DAMAGE, "damage")                                                                                                \
     X(DRAIN, "drain")                                                                                                  \
-    X(ALL_CRASH, "all-crash")
+    X(ALL_CRASH, "all-crash")                                                                                          \
+    X(REDIS_BACK, "redis-goes-back")
 
 enum sim_fault {
 #define X(name, word) SIM_FAULT_##name,

@@ -18,6 +18,7 @@ void sim_redis_new(struct sim_world *world) {
 void sim_redis_free(struct sim_world *world) {
     ledger_twin_free(&world->redis->memory);
     ledger_twin_free(&world->redis->disk);
+    ledger_twin_free(&world->redis->old);
 }
 
 /* Calls that a connection left behind: a prefix of them still arrives, later than it should. Returns whether it is performed now. */

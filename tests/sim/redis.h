@@ -28,6 +28,9 @@ struct sim_redis {
     uint32_t damage_left;         /* stored values that will be damaged when they are read next */
     bool damaged[SIM_SHARDS_MAX]; /* a value of the shard was */
     struct ledger_twin *memory, *disk;
+    struct ledger_twin *old;             /* an earlier state of the disk; NULL: none was kept */
+    bool went_back[SIM_SHARDS_MAX];      /* the disk was set back to before what it had acknowledged of the shard */
+    uint32_t owner[SIM_SHARDS_MAX], owner_life[SIM_SHARDS_MAX]; /* the broker that must notice it */
     struct sim_message *unsynced, **unsynced_end;
     bool syncing;
     struct sim_link links[SIM_BROKERS_MAX];
@@ -48,6 +51,13 @@ bool sim_link_takes(struct sim_world *world, uint32_t broker, const struct sim_m
 
 /* Redis' side. */
 void sim_redis_crash(struct sim_world *world);
+/* Keeps the disk's state as it is now. */
+void sim_redis_keep(struct sim_world *world);
+/* Redis crashes, and its disk is as it was when it was kept. Only while each shard that loses something has a living owner: without
+ * one nobody can know (reliability, B2). */
+void sim_redis_back(struct sim_world *world);
+/* At the end: every broker that could know that Redis went back has raised an alarm. */
+void sim_redis_check_back(struct sim_world *world);
 
 /* Items of the heap. */
 void sim_redis_on_start(struct sim_world *world);

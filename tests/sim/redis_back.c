@@ -1,0 +1,64 @@
+/* A Redis that forgets what it had acknowledged: its disk is set back to an earlier state. */
+#include "base/assert.h"
+#include "broker.h"
+#include "oracle.h"
+#include "redis.h"
+#include "trace.h"
+
+static struct sl_ledger_reply lease_in(struct ledger_twin *twin, uint16_t shard) {
+    struct sl_ledger_call ask = {.verb = SL_LEDGER_RESUME, .shard = shard};
+    struct sl_ledger_reply reply;
+    SL_ASSERT(ledger_twin_call(twin, &ask, &reply) == 0);
+    return reply;
+}
+
+void sim_redis_keep(struct sim_world *world) {
+    struct sim_redis *redis = world->redis;
+    if (!redis->old) SL_ASSERT(ledger_twin_new(world->sure, &redis->old) == 0);
+    SL_ASSERT(ledger_twin_copy(redis->old, redis->disk) == 0);
+}
+
+/* The living broker whose incarnation holds the lease, or -1. */
+static int living_owner(struct sim_world *world, const struct sl_ledger_reply *lease) {
+    for (uint32_t i = 0; i < world->plan.broker_count; i++) {
+        const struct sim_broker *broker = world->brokers[i];
+        if (broker->up && memcmp(broker->incarnation.bytes, lease->owner.bytes, sizeof lease->owner.bytes) == 0) return (int)i;
+    }
+    return -1;
+}
+
+static bool is_behind(struct sim_world *world, uint16_t shard) {
+    struct sl_ledger_reply now = lease_in(world->redis->disk, shard), then = lease_in(world->redis->old, shard);
+    return now.n != then.n || now.epoch != then.epoch;
+}
+
+void sim_redis_back(struct sim_world *world) {
+    struct sim_redis *redis = world->redis;
+    if (!redis->old || !redis->up) return;
+    sim_redis_crash(world);
+    for (uint16_t shard = 0; shard < world->plan.shard_count; shard++) {
+        struct sl_ledger_reply lease = lease_in(redis->disk, shard);
+        if (is_behind(world, shard) && living_owner(world, &lease) < 0) return; /* it is a crash, and no more */
+    }
+    for (uint16_t shard = 0; shard < world->plan.shard_count; shard++) {
+        struct sl_ledger_reply lease = lease_in(redis->disk, shard);
+        if (!is_behind(world, shard)) continue;
+        redis->went_back[shard] = redis->damaged[shard] = true;
+        redis->owner[shard] = (uint32_t)living_owner(world, &lease);
+        redis->owner_life[shard] = world->brokers[redis->owner[shard]]->life;
+        world->oracle->shards[shard].alarmed = false;
+        SIM_TRACE(world, SIM_WHO_REDIS, 0, 8, shard, "shard %u goes back from %llu", (unsigned)shard, (unsigned long long)lease.n);
+    }
+    SL_ASSERT(ledger_twin_copy(redis->disk, redis->old) == 0);
+}
+
+void sim_redis_check_back(struct sim_world *world) {
+    for (uint16_t shard = 0; shard < world->plan.shard_count; shard++) {
+        const struct sim_redis *redis = world->redis;
+        if (!redis->went_back[shard] || world->oracle->shards[shard].alarmed) continue;
+        const struct sim_broker *owner = world->brokers[redis->owner[shard]];
+        if (owner->life != redis->owner_life[shard]) continue; /* it died before it could look */
+        sim_violated(world, "I3", "shard %u went back in time and its owner, broker %c, raised no alarm", (unsigned)shard,
+                     'A' + (int)owner->index);
+    }
+}
