@@ -1,6 +1,7 @@
 /* A Redis that forgets what it had acknowledged: its disk is set back to an earlier state. */
 #include "base/assert.h"
 #include "broker.h"
+#include "core/sched_state.h"
 #include "oracle.h"
 #include "redis.h"
 #include "trace.h"
@@ -32,6 +33,12 @@ static bool is_behind(struct sim_world *world, uint16_t shard) {
     return now.n != then.n || now.epoch != then.epoch;
 }
 
+/* Whether the owner was told that something is durable which the earlier state lacks. Else it only sends its writes again. */
+static bool must_notice(struct sim_world *world, uint16_t index) {
+    const struct sl_shard *shard = &world->brokers[world->redis->owner[index]]->core->shards[index];
+    return shard->state == SL_SHARD_OPEN && shard->n_durable > lease_in(world->redis->old, index).n;
+}
+
 void sim_redis_back(struct sim_world *world) {
     struct sim_redis *redis = world->redis;
     if (!redis->old || !redis->up) return;
@@ -45,7 +52,7 @@ void sim_redis_back(struct sim_world *world) {
         if (!is_behind(world, shard)) continue;
         redis->went_back[shard] = redis->damaged[shard] = true;
         redis->owner[shard] = (uint32_t)living_owner(world, &lease);
-        redis->owner_life[shard] = world->brokers[redis->owner[shard]]->life;
+        redis->owner_life[shard] = must_notice(world, shard) ? world->brokers[redis->owner[shard]]->life : UINT32_MAX;
         world->oracle->shards[shard].alarmed = false;
         SIM_TRACE(world, SIM_WHO_REDIS, 0, 8, shard, "shard %u goes back from %llu", (unsigned)shard, (unsigned long long)lease.n);
     }
