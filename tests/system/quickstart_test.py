@@ -85,7 +85,8 @@ class Quickstart(unittest.TestCase):
         sample = readme_test.fences(tree.text(tree.SOURCE, "README.md"), "text")[0]
         titles = re.findall(r"(?m)^([a-z].*?)  ", sample)
         self.assertIn("graph", titles)
-        self.assertEqual(titles, [title for title in re.findall(r"(?m)^([a-z].*?)  ", self.first) if title in titles])
+        printed = re.sub(r"(?m)^\w+ +\d+/\d+ .*\n", "", self.first)  # stages of the same names tell how far they are
+        self.assertEqual(titles, [title for title in re.findall(r"(?m)^([a-z].*?)  ", printed) if title in titles])
 
     def test_2_result_is_what_the_index_holds(self):
         self.assertEqual(self.ask("SELECT count(*) FROM documents"), [(DOCUMENTS,)])
