@@ -72,11 +72,18 @@ static int adopt(struct sl_sched *self, struct sl_session *session, const struct
     return SL_OK;
 }
 
-/* Attempts of the older session that the worker does not name never reached it: they cost nothing. */
-static int return_rest(struct sl_sched *self, struct sl_session *older) {
+/* Attempts of the older session that the worker does not name never reached it: they cost nothing. What has not left yet will reach it
+ * over the connection that it still has. */
+static int return_rest(struct sl_sched *self, struct sl_session *older, struct sl_session *session) {
     struct sl_link *link;
     while ((link = sl_list_first(&older->in_flight))) {
-        int rc = sl_attempt_returned(self, SL_CONTAINER(link, struct sl_stage_run, link), "it did not reach its worker");
+        struct sl_stage_run *stage = SL_CONTAINER(link, struct sl_stage_run, link);
+        bool waits = stage->started_n > sl_shard_of(self, stage->job->id)->n_durable;
+        if (waits && older->peer == session->peer) {
+            sl_stage_assign(self, stage, session);
+            continue;
+        }
+        int rc = sl_attempt_returned(self, stage, "it did not reach its worker");
         if (rc) return rc;
     }
     return sl_session_lost(self, older, true);
@@ -137,6 +144,6 @@ int sl_on_hello(struct sl_sched *self, const struct sl_event *event) {
     for (uint32_t i = 0; rc == SL_OK && i < hello->result_count; i++) {
         rc = adopt(self, session, &hello->results[i], true);
     }
-    if (rc == SL_OK && older) rc = return_rest(self, older);
+    if (rc == SL_OK && older) rc = return_rest(self, older, session);
     return rc;
 }

@@ -106,7 +106,8 @@ static void on_assign(struct sim_world *world, uint32_t broker, const struct sl_
     struct sim_attempt *attempt = attempt_of(world, token);
     const char *name = sim_token_text(world, token);
     if (!job || !attempt) VIOLATED(world, "I7", "broker %c assigned %s before its start was durable", 'A' + (int)broker, name);
-    if (job->cancelled_said && owns_now(world, broker, token->shard)) VIOLATED(world, "I15", "broker %c assigned %s after it said that the job is cancelled", 'A' + (int)broker, name);
+    if (job->cancelled_said && owns_now(world, broker, token->shard))
+        VIOLATED(world, "I15", "broker %c assigned %s after it said that the job is cancelled", 'A' + (int)broker, name);
     if (!input_is_right(world, job, token->stage, assign->input))
         VIOLATED(world, "I8", "%s was given an input that is not what its predecessors committed", name);
     if (!sl_digest_equal(assign->definition, job->pipeline->digest))
