@@ -32,6 +32,7 @@ struct sim_job {
     struct sl_bytes payload;     /* the one that was committed */
     bool wants_cancel;   /* some client asked for it */
     bool accepted;       /* some client saw ACCEPTED */
+    bool sent_again;     /* its client has given up the connection that carried the first copy of its request */
     bool cancelled_said; /* CANCELLED left a broker */
     bool damaged;        /* something of it was read wrong */
 
