@@ -153,6 +153,7 @@ void sim_check_recovery(struct sim_world *world, struct sim_broker *broker, uint
     const struct sl_shard *shard = &broker->core->shards[index];
     self.calls_end = &self.calls;
     if (world->redis->damaged[index] || world->redis->damage_left || !world->redis->up) return;
+    if (shard->releasing) return; /* what is decided behind the release will be fenced and dropped */
     if (shard->state != SL_SHARD_OPEN || shard->batch_count > 0) return; /* what is decided and not sealed is nowhere else */
     SL_ASSERT(ledger_twin_new(world->sure, &self.twin) == 0);
     SL_ASSERT(ledger_twin_copy(self.twin, world->redis->memory) == 0);
