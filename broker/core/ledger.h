@@ -38,20 +38,24 @@ struct sl_ledger_call {
     uint64_t time_ms;            /* shard time */
     struct sl_digest digest;     /* COMMIT: of the chain with this batch */
     uint64_t ckpt;               /* SETTLE */
-    uint64_t new_epoch;          /* ACQUIRE: greater than epoch */
+    uint64_t new_epoch;          /* ACQUIRE: greater than epoch, and than any that this incarnation ever asked for */
     struct sl_bytes body;        /* COMMIT: the batch. SETTLE: msgpack array of [verb, key, [item, ...]], performed
                                     in order (a key may come twice); verb is SET HSET HDEL DEL ZADD ZREM, key (bin or str)
-                                    is what follows "sl:{sNN}:", items are bin or str */
+                                    is what follows "sl:{sNN}:", items are bin or str. At most 4,096 operations, keys of
+                                    256 bytes and 1,000 items; SET has one item, HSET and ZADD have pairs (a score is a
+                                    whole number of at most 15 digits), DEL has none; "lease" and "log" are refused.
+                                    What breaks this is FAILED with "BAD ..." and nothing is performed */
     struct sl_job_id job;        /* READ_JOB */
-    uint64_t cursor;             /* READ_LIVE */
-    uint32_t count;              /* READ_LOG, READ_ENDED */
+    uint64_t cursor;             /* READ_LIVE; READ_ENDED: how many to pass over, to page through jobs that ended in
+                                    one commit */
+    uint32_t count;              /* READ_LOG, READ_ENDED: 1 to 10,000 (others are taken as the nearest) */
 };
 
 enum sl_ledger_status {
     SL_LEDGER_OK,
     SL_LEDGER_FENCED,      /* another epoch or owner holds the lease: epoch, owner, n are those of the lease */
     SL_LEDGER_AT,          /* the fence holds but the number differs: n, digest, ckpt are those of the lease */
-    SL_LEDGER_LOST,        /* ACQUIRE: the lease has moved on: epoch, n */
+    SL_LEDGER_LOST,        /* ACQUIRE: the lease has moved on: epoch, owner, n */
     SL_LEDGER_UNAVAILABLE, /* not possible now (LOADING, MISCONF, READONLY, BUSY, OOM): text; the connection is then cut */
     SL_LEDGER_FAILED       /* any other error, or a reply of unexpected shape: text */
 };
