@@ -18,6 +18,7 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
     driver->said[effect->kind]++;
     if (effect->kind == SL_DO_ASSIGN) driver->assigned = effect->assign.token;
     if (effect->kind == SL_DO_CHANGED) driver->changed = effect->changed;
+    if (effect->kind == SL_DO_ACCEPTED) driver->accepted = effect->accepted;
     if (effect->kind == SL_DO_REJECTED) driver->rejected = effect->rejected.code;
     if (effect->kind != SL_DO_CALL) return;
     cr_assert_lt(driver->call_count, DRIVER_CALLS_MAX);
@@ -51,12 +52,13 @@ static void step(struct core_driver *driver, struct sl_event *event) {
     if (driver->memory.has_failed) driver->memory.countdown = UINT64_MAX;
     for (uint32_t i = 0; i < effects.count; i++) note(driver, &effects.items[i]);
     cr_assert_eq(sl_sched_check(driver->core, why, sizeof why), SL_OK, "event %d: %s", (int)event->kind, why);
+    if (driver->after_step) driver->after_step(driver);
     sl_buf_fini(&before);
     sl_buf_fini(&after);
 }
 
 static void answer_all(struct core_driver *driver) {
-    while (driver->call_count) {
+    while (driver->call_count && !driver->holds) {
         struct sl_ledger_call call = driver->calls[driver->first_call];
         struct sl_ledger_reply reply;
         driver->first_call = (driver->first_call + 1) % DRIVER_CALLS_MAX;
@@ -100,7 +102,7 @@ static void tell_catalog(struct core_driver *driver) {
     driver_step(driver, &policy);
 }
 
-static void say_hello(struct core_driver *driver) {
+void driver_hello(struct core_driver *driver) {
     struct sl_stage_type types[4];
     struct sl_event hello = {.kind = SL_EV_HELLO};
     for (uint32_t i = 0; i < 4; i++) types[i] = *sim_type(i);
@@ -125,10 +127,14 @@ void driver_init(struct core_driver *driver, uint64_t fail_at) {
     struct sl_event up = {.kind = SL_EV_LEDGER_UP};
     driver_step(driver, &up);
     driver_wait(driver, 20);
-    say_hello(driver);
+    driver_hello(driver);
 }
 
 void driver_fini(struct core_driver *driver) {
+    for (; driver->call_count; driver->call_count--) {
+        free((void *)(uintptr_t)driver->calls[driver->first_call].body.data);
+        driver->first_call = (driver->first_call + 1) % DRIVER_CALLS_MAX;
+    }
     sl_sched_free(&driver->core);
     ledger_twin_free(&driver->twin);
     cr_assert_eq(driver->memory.live_blocks, 0, "%zu bytes were not given back", driver->memory.live_bytes);

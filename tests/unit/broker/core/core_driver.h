@@ -20,6 +20,9 @@ struct core_driver {
     struct sl_token assigned;     /* by the newest ASSIGN */
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     enum sl_reject rejected;
+    struct sl_do_accepted accepted; /* the newest ACCEPTED; its views are not kept */
+    bool holds;                     /* the ledger's answers wait */
+    void (*after_step)(struct core_driver *driver); /* called after every step of the core; NULL: nothing is */
     uint32_t failures; /* steps that found no memory; each was checked to have changed no job, and was taken again */
 };
 
@@ -37,6 +40,9 @@ void driver_wait(struct core_driver *driver, uint32_t ms);
 /* A job of shape `shape` under the key. Returns its id. */
 struct sl_job_id driver_submit(struct core_driver *driver, uint32_t shape, const char *key, bool again);
 void driver_result(struct core_driver *driver, enum sl_outcome outcome);
+
+/* The worker says HELLO, again when its session was lost. */
+void driver_hello(struct core_driver *driver);
 void driver_query(struct core_driver *driver, enum sl_query_what what, struct sl_job_id job);
 
 #endif
