@@ -24,7 +24,15 @@ int sl_on_cancel_job(struct sl_sched *self, const struct sl_event *event) {
                          "the broker does not hold this job's shard yet");
     }
     if (sl_job_state_is_terminal((enum sl_job_state)job->state)) return answer(self, cancel, job);
-    if (!job->facts) return sl_lookup_wait(self, shard, id, event);
+    if (!job->facts && job->corrupt) {
+        return sl_reject(self, cancel->peer, cancel->message_id, shard, SL_REJECT_DAMAGED,
+                         "this job's stored record cannot be read; the job is parked");
+    }
+    if (!job->facts) {
+        rc = sl_lookup_wait(self, shard, id, event);
+        if (!rc) job->loading = true; /* what is read goes into the job, or this would ask for ever */
+        return rc;
+    }
     struct sl_bytes reason = cancel->reason.size ? cancel->reason : sl_text("cancelled by a client");
     rc = sl_job_end(self, job, SL_JOB_CANCELLED, reason);
     if (rc) return rc;

@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-enum { SHARDS = 2, STEPS = 300, RUNNING_MAX = 256, KEYS = 60 };
+enum { SHARDS = 2, STEPS = 400, RUNNING_MAX = 256, KEYS = 60 };
 
 /* The second state. */
 struct fold {
@@ -225,7 +225,7 @@ static void live(uint64_t seed) {
 }
 
 Test(fold, what_the_log_says_is_what_the_core_holds_after_every_step) {
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= 8; seed++) {
         begin();
         live(seed);
         cr_assert_gt(fold.transitions, 100, "too little happened");

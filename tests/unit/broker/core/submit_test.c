@@ -1,10 +1,12 @@
 /* Submitting and cancelling: what is a repetition, what a conflict, what a few digits of an id mean. */
 #include "base/err.h"
 #include "base/limits.h"
+#include "core/sched_state.h"
 #include "core_driver.h"
 #include "sim/shapes.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 static struct core_driver driver;
 
@@ -192,4 +194,23 @@ Test(submit, a_job_is_cancelled_once_and_its_worker_is_told) {
     sl_sched_figures(driver.core, &figures);
     cr_assert_eq(figures.ended_total, 1);
     cr_assert_eq(figures.stale, 1, "a result that comes too late has no effect");
+}
+
+Test(submit, a_queued_job_that_is_not_in_memory_is_cancelled_too) {
+    enum { BACKLOG = 200 };
+    char key[16], text[SL_ID_TEXT_SIZE];
+    struct sl_job_id last = {{0}};
+    for (int i = 0; i < BACKLOG; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        struct sl_event event = submission(ONCE, key, "\xc0");
+        last = event.submit.id;
+        cr_assert_eq(answer(&event), SL_DO_ACCEPTED);
+    }
+    driver_wait(&driver, 3000);
+    const struct sl_job *job = sl_job_find(&driver.core->shards[sl_job_shard(last, 2)].table, last);
+    cr_assert(job && !job->facts, "it was settled and given back");
+    sl_id_to_text(last.bytes, text);
+    struct sl_event event = cancellation(text);
+    driver_step(&driver, &event);
+    cr_assert_eq(driver.said[SL_DO_CANCELLED], 1);
 }
