@@ -74,6 +74,10 @@ static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct
     rc = sl_record_read_head(&shard->table, item->value, sl_pipeline_find, self, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
     if (rc) return park(self, shard, id);
+    if (job->at > shard->n_sealed) { /* as take_entry */
+        sl_job_free(&shard->table, &job);
+        return SL_E_DAMAGED;
+    }
     job->id = id;
     sl_idmap_insert(&shard->table.jobs, job);
     return SL_OK;
@@ -100,7 +104,9 @@ static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, struct sl
     return rc;
 }
 
+/* What a successor wrote while this broker read is not for it: the lease, which is asked then, will say that the shard is lost. */
 static int take_entry(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_item *item) {
+    if (item->n > shard->n_sealed) return SL_E_DAMAGED;
     int rc = ask_for_jobs(self, shard, item->value);
     if (rc) return rc;
     struct sl_replay_entry *entry = sl_pool_take(&self->pool, sizeof *entry);
