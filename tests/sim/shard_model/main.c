@@ -80,23 +80,37 @@ static void progress(struct world *world, struct owner *owner) {
     if (chance(world, 30)) store_snapshot(world);
 }
 
-/* Owners contend, except those that sleep. */
-static void contend(struct world *world) {
-    uint64_t asleep = sl_rng_below(&world->rng, OWNERS * 2);
+/* Owners contend, except the one that sleeps (OWNERS or more: nobody). */
+static void contend(struct world *world, uint64_t asleep) {
     for (uint64_t left = sl_rng_below(&world->rng, 60); left > 0; left--) {
         uint64_t i = sl_rng_below(&world->rng, OWNERS);
         if (i != asleep) progress(world, &world->owners[i]);
     }
 }
 
+/* An owner acquires and is slow to read; others go on meanwhile; then Redis is as it was when it acquired. */
+static void read_slowly(struct world *world) {
+    uint64_t slow = sl_rng_below(&world->rng, OWNERS);
+    struct owner *owner = &world->owners[slow];
+    if (owner->state != RECOVERING) die(world, owner);
+    owner_acquire(world, owner);
+    store_deliver(world, owner);
+    take_reply(world, owner);
+    store_snapshot(world);
+    contend(world, slow);
+    for (uint32_t i = 0; i < 2; i++) owner_recover(world, owner);
+    go_back(world, true);
+}
+
 /* Owners contend, Redis forgets it, and they contend again: what they did meanwhile must not mix. */
 static void storm(struct world *world) {
     for (uint64_t left = 1 + sl_rng_below(&world->rng, 3); left > 0; left--) {
+        if (chance(world, 4)) read_slowly(world);
         store_snapshot(world);
-        contend(world);
+        contend(world, sl_rng_below(&world->rng, OWNERS * 2));
         go_back(world, chance(world, 2));
     }
-    contend(world);
+    contend(world, sl_rng_below(&world->rng, OWNERS * 2));
 }
 
 static void disturb(struct world *world, struct owner *owner) {
@@ -115,11 +129,12 @@ static void disturb(struct world *world, struct owner *owner) {
         go_back(world, chance(world, 2));
     } else if (what < 14) {
         store_snapshot(world);
-    } else if (what < 15 || !chance(world, 4)) {
+    } else if (what < 15) {
         storm(world);
-    } else if (owner->state == OPEN) {
-        store_tear(world);
-        cut(world, owner);
+    } else if (owner->state == OPEN && !owner->unsure && owner->incarnation == world->redis.lease.owner &&
+               owner->epoch == world->redis.lease.epoch) {
+        store_tear(world, owner);
+        for (uint32_t i = 0; i < OWNERS; i++) cut(world, &world->owners[i]);
     }
 }
 

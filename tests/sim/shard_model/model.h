@@ -114,7 +114,7 @@ void store_late(struct world *world);
 void store_cut(struct world *world, struct owner *owner);
 void store_snapshot(struct world *world);
 void store_go_back(struct world *world, bool newest);
-void store_tear(struct world *world);
+void store_tear(struct world *world, const struct owner *owner);
 
 /* god.c: what really happened, and whether it may have. */
 void god_fail(struct world *world, const char *why);

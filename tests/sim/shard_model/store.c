@@ -119,13 +119,19 @@ void store_snapshot(struct world *world) {
     world->newest_snapshot = place;
 }
 
-/* The lease's number is damaged: smaller than the log says. */
-void store_tear(struct world *world) {
-    uint64_t lost = 1 + sl_rng_below(&world->rng, 3);
-    if (world->redis.lease.n < world->redis.lease.from + lost) return;
-    world->redis.lease.n -= lost;
-    world->torn = true;
-    world->god.setbacks++;
+/* Redis restarts, and the lease's number comes back damaged: it says that a commit was performed which never came. What was on its way is
+ * lost. (A smaller number meets the stream's own order: Redis refuses an entry that is not above the last.) */
+void store_tear(struct world *world, const struct owner *owner) {
+    for (uint32_t i = 0; i < owner->kept_count; i++) {
+        const struct write *write = &owner->kept[i];
+        if (write->verb != COMMIT || write->n <= world->redis.lease.n) continue;
+        world->redis.lease.n = write->n + sl_rng_below(&world->rng, owner->n_sealed - write->n + 1);
+        world->torn = true;
+        world->late_count = 0;
+        for (uint32_t j = 0; j < OWNERS; j++) world->owners[j].queue_count = 0;
+        world->god.setbacks++;
+        return;
+    }
 }
 
 /* Redis is as it was at a snapshot: a lost suffix, an older replica, a backup. Every connection ends. */
