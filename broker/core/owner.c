@@ -33,7 +33,8 @@ static int acquire(struct sl_sched *self, struct sl_shard *shard) {
     if (rc) return rc;
     struct sl_effect *effect = sl_effect_add(self, SL_DO_CALL);
     shard->state = SL_SHARD_ACQUIRING;
-    shard->epoch = shard->seen_epoch + 1;
+    /* Never one that this broker asked for before: after a Redis that went back, a late write of then would fit the fence. */
+    shard->epoch = (shard->epoch > shard->seen_epoch ? shard->epoch : shard->seen_epoch) + 1;
     shard->acquire_serial = ++self->next_serial;
     effect->shard = shard->index;
     effect->call = (struct sl_ledger_call){.verb = SL_LEDGER_ACQUIRE,
