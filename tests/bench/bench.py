@@ -263,7 +263,8 @@ def backlog(build, counts):
                 "%.0f stages/s" % (count, broker, redis, count / took, drained))
             running.stop()
     first, last = rates[counts[0]], rates[counts[-1]]
-    say("%-22s rate with %d queued: %.0f %% of that with %d" % ("", counts[-1], 100 * last / first, counts[0]))
+    if first > 0:  # a short queue is empty before the first look
+        say("%-22s rate with %d queued: %.0f %% of that with %d" % ("", counts[-1], 100 * last / first, counts[0]))
 
 
 def drain(running, jobs):
