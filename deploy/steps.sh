@@ -5,7 +5,8 @@
 build_packages=(build-essential cmake ninja-build pkg-config libzmq3-dev libhiredis-dev libmsgpack-dev libyaml-dev
   libjansson-dev libsmartcols-dev libsqlite3-dev libpcre2-dev libxml2-dev libsodium-dev libisal-dev uthash-dev
   redis-tools)
-test_packages=(libcriterion-dev python3 python3-yaml shellcheck docker-compose universal-ctags)
+test_packages=(libcriterion-dev python3 python3-jsonschema python3-msgpack python3-yaml python3-zmq shellcheck
+  docker-compose universal-ctags)
 
 # check_system: says in a sentence when this is no system that the scripts know.
 check_system() {

@@ -1,4 +1,5 @@
 """Scripts: shellcheck has nothing to say about any shell script, and each that a person starts may be executed."""
+import importlib.util
 import os
 import re
 import subprocess
@@ -6,6 +7,7 @@ import unittest
 
 import tree
 
+IMPORT = re.compile(r"^\s*(?:import|from) ([\w., ]+?)(?: import .*| as .*|  #.*)?$", re.MULTILINE)
 SHELL = re.compile(r"#!.*\b(?:ba|da)?sh\b")
 
 
@@ -27,6 +29,18 @@ def problems(root):
     return found
 
 
+def unlisted_modules(root):
+    """Debian's Python modules that a program imports and deploy/steps.sh does not install."""
+    imported = {name.split(".")[0] for path in tree.files(root, ".py")
+                for line in IMPORT.findall(tree.text(root, path)) for name in re.split(r"[,\s]+", line) if name}
+    listed, found = tree.text(root, "deploy/steps.sh"), []
+    for name in sorted(imported):
+        spec = importlib.util.find_spec(name) if name.isidentifier() else None
+        if spec and spec.origin and "dist-packages" in spec.origin and f"python3-{name}" not in listed:
+            found.append(f"a program imports {name}, and deploy/steps.sh does not install python3-{name}")
+    return found
+
+
 def run(*command, **more):
     environment = {name: value for name, value in os.environ.items() if name != "SLUICE_TEST"} | more
     return subprocess.run(command, cwd=tree.SOURCE, env=environment, capture_output=True, text=True, check=False)
@@ -37,6 +51,11 @@ class Scripts(unittest.TestCase):
         self.assertIn("deploy/test.sh", scripts(tree.SOURCE))
         self.assertIn(".ci/run", scripts(tree.SOURCE))
         tree.assert_kept(self, problems(tree.SOURCE))
+
+    def test_modules_of_the_tests_are_installed_with_them(self):
+        tree.assert_kept(self, unlisted_modules(tree.SOURCE))
+        planted = {"deploy/steps.sh": "", "a.py": "import os, yaml\nfrom yaml import load\n"}
+        self.assertEqual(len(unlisted_modules(tree.planted(self, planted))), 1)
 
     def test_unquoted_variable_is_red(self):
         self.assertIn("Double quote", "".join(problems(tree.planted(self, {"a.sh": '# shellcheck shell=sh\nrm $1\n'}))))
