@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_SKIPPED = 77, LEFT_MAX = 32, LEAVE_MS = 3000, FLAT_MS = 5000, FIRST_MS = 15000, WARM_HOSTS = 5, LINE_SIZE = 1024 };
+enum { EXIT_SKIPPED = 77, LEFT_MAX = 32, LEAVE_MS = 3000, FLAT_MS = 5000, STILL_MS = 1500, FIRST_MS = 15000, WARM_HOSTS = 5, LINE_SIZE = 1024 };
 
 /* The clients of one phase, and the pipe whose closing tells them to stop. */
 struct clients {
@@ -108,6 +108,20 @@ static size_t descriptors(const struct chaos_cluster *cluster) {
     return count;
 }
 
+/* The figure once it has stood still: while a killed host is being replaced one descriptor is missing. */
+static size_t steady_descriptors(struct chaos_cluster *cluster) {
+    size_t count = descriptors(cluster);
+    uint64_t now = sl_clock_now_ns(), until = now + (uint64_t)FLAT_MS * 1000000, still_since = now;
+    while (now < until && now - still_since < (uint64_t)STILL_MS * 1000000) {
+        chaos_cluster_watch(cluster, 50);
+        size_t again = descriptors(cluster);
+        now = sl_clock_now_ns();
+        if (again != count) still_since = now;
+        count = again;
+    }
+    return count;
+}
+
 /* Two phases with kills of stage hosts alone: after each, with no client left, broker, workers and spawners have the same number
  * of descriptors open. */
 static void run_hosts(struct chaos_faults *faults, struct chaos_cluster *cluster, struct score *score) {
@@ -116,8 +130,7 @@ static void run_hosts(struct chaos_faults *faults, struct chaos_cluster *cluster
     bool works = wait_for_work(cluster);
     chaos_faults_hosts(faults, cluster, WARM_HOSTS);
     bool ended = finish_clients(cluster, &clients);
-    chaos_cluster_watch(cluster, FLAT_MS / 10);
-    size_t before = descriptors(cluster);
+    size_t before = steady_descriptors(cluster);
 
     start_clients(cluster, 2, &clients);
     chaos_faults_hosts(faults, cluster, cluster->options->kills);
