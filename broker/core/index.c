@@ -127,7 +127,9 @@ void sl_job_touch(struct sl_sched *self, struct sl_job *job, uint64_t n) {
         job->dirty_since_ms = (uint32_t)(self->now / 1000000u);
         sl_list_append(&shard->dirty, &job->dirty);
     }
-    uint64_t due = self->now + (uint64_t)SL_SETTLE_AFTER_MS * 1000000u;
+    bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
+    uint32_t wait_ms = ended ? SL_SETTLE_ENDED_AFTER_MS : self->config.settle_ms;
+    uint64_t due = self->now + (uint64_t)wait_ms * 1000000u;
     if (due < shard->settle_at) shard->settle_at = due;
 }
 

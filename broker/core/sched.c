@@ -12,6 +12,7 @@ struct sl_sched_config sl_sched_config_default(void) {
                                     .heartbeat_ms = SL_HEARTBEAT_MS,
                                     .lost_ms = SL_LOST_MS,
                                     .timeout_grace_ms = SL_TIMEOUT_GRACE_MS,
+                                    .settle_ms = SL_SETTLE_MS,
                                     .hot_bytes_max = SL_HOT_BYTES_MAX};
 }
 

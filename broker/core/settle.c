@@ -4,13 +4,35 @@
 
 enum { KEY_BYTES = 18 }; /* "j:" and the id */
 
-/* What one settle gathers. */
+/* What one settle gathers. Redis pays for each operation, so what goes into a key that all jobs share is one operation a settle. */
 struct gathering {
-    struct sl_buf ops; /* the operations without the array's head */
-    uint32_t op_count;
+    struct sl_buf ops;   /* the operations on keys of single jobs, without the array's head */
+    struct sl_buf live;  /* fields and values that `live` gets */
+    struct sl_buf left;  /* fields that `live` loses */
+    struct sl_buf ended; /* scores and members that `ended` gets */
+    uint32_t op_count, live_count, left_count, ended_count;
     uint32_t record_count;
-    bool full;         /* a job did not fit as a whole: it comes again */
+    bool full;           /* a job did not fit as a whole: it comes again */
 };
+
+static void gathering_init(struct gathering *self, const struct sl_alloc *alloc) {
+    *self = (struct gathering){.op_count = 0};
+    sl_buf_init(&self->ops, alloc);
+    sl_buf_init(&self->live, alloc);
+    sl_buf_init(&self->left, alloc);
+    sl_buf_init(&self->ended, alloc);
+}
+
+static void gathering_fini(struct gathering *self) {
+    sl_buf_fini(&self->ops);
+    sl_buf_fini(&self->live);
+    sl_buf_fini(&self->left);
+    sl_buf_fini(&self->ended);
+}
+
+static size_t gathered_bytes(const struct gathering *self) {
+    return self->ops.size + self->live.size + self->left.size + self->ended.size;
+}
 
 static void put_job_key(struct sl_buf *buf, struct sl_job_id id) {
     uint8_t key[KEY_BYTES] = {'j', ':'};
@@ -18,23 +40,20 @@ static void put_job_key(struct sl_buf *buf, struct sl_job_id id) {
     sl_mp_bin(buf, sl_bytes(key, sizeof key));
 }
 
-static void begin_op(struct gathering *self, const char *verb) {
-    sl_mp_array(&self->ops, 3);
-    sl_mp_key(&self->ops, verb);
-    self->op_count++;
-}
-
 /* HSET of one field of the job's own key. */
 static void put_field(struct gathering *self, struct sl_job_id id, struct sl_bytes field, struct sl_bytes value) {
-    begin_op(self, "HSET");
+    sl_mp_array(&self->ops, 3);
+    sl_mp_key(&self->ops, "HSET");
     put_job_key(&self->ops, id);
     sl_mp_array(&self->ops, 2);
+    self->op_count++;
     sl_mp_bin(&self->ops, field);
     sl_mp_bin(&self->ops, value);
 }
 
 static bool has_room(struct gathering *self, size_t more) {
-    bool room = self->ops.size == 0 || self->ops.size + more <= SL_SETTLE_BYTES_MAX;
+    size_t bytes = gathered_bytes(self);
+    bool room = bytes == 0 || bytes + more <= SL_SETTLE_BYTES_MAX;
     if (!room) self->full = true;
     return room;
 }
@@ -81,12 +100,10 @@ static void put_history(struct sl_sched *self, struct gathering *gathering, stru
 static void put_live_head(struct sl_sched *self, struct gathering *gathering, struct sl_job *job) {
     sl_buf_clear(&self->scratch);
     sl_record_head(&self->scratch, job);
-    gathering->ops.failed |= self->scratch.failed;
-    begin_op(gathering, "HSET");
-    sl_mp_key(&gathering->ops, SL_BUG(self, 26) ? "forgotten" : "live");
-    sl_mp_array(&gathering->ops, 2);
-    sl_mp_bin(&gathering->ops, sl_bytes(job->id.bytes, 16));
-    sl_mp_bin(&gathering->ops, sl_buf_bytes(&self->scratch));
+    gathering->live.failed |= self->scratch.failed;
+    sl_mp_bin(&gathering->live, sl_bytes(job->id.bytes, 16));
+    sl_mp_bin(&gathering->live, sl_buf_bytes(&self->scratch));
+    gathering->live_count += 2;
 }
 
 static void put_ended_record(struct sl_sched *self, struct gathering *gathering, struct sl_job *job) {
@@ -96,16 +113,12 @@ static void put_ended_record(struct sl_sched *self, struct gathering *gathering,
     put_field(gathering, job->id, sl_text("r"), sl_buf_bytes(&self->scratch));
     char score[24];
     size_t score_size = sl_decimal(job->at, score);
-    begin_op(gathering, "ZADD");
-    sl_mp_key(&gathering->ops, "ended");
-    sl_mp_array(&gathering->ops, 2);
-    sl_mp_bin(&gathering->ops, sl_bytes(score, score_size));
-    sl_mp_bin(&gathering->ops, sl_bytes(job->id.bytes, 16));
+    sl_mp_bin(&gathering->ended, sl_bytes(score, score_size));
+    sl_mp_bin(&gathering->ended, sl_bytes(job->id.bytes, 16));
+    gathering->ended_count += 2;
     if (!job->in_live) return;
-    begin_op(gathering, "HDEL");
-    sl_mp_key(&gathering->ops, "live");
-    sl_mp_array(&gathering->ops, 1);
-    sl_mp_bin(&gathering->ops, sl_bytes(job->id.bytes, 16));
+    sl_mp_bin(&gathering->left, sl_bytes(job->id.bytes, 16));
+    gathering->left_count++;
 }
 
 /* A guess of the head's size, to keep a settle near its limit. */
@@ -145,8 +158,13 @@ static void gather_ended(struct sl_sched *self, struct sl_shard *shard, struct g
     }
 }
 
-static bool is_old(const struct sl_sched *self, const struct sl_job *job) {
-    return (uint32_t)(self->now / 1000000u) - job->dirty_since_ms >= SL_SETTLE_AFTER_MS;
+/* Whether jobs under way are settled whatever their age: the log behind the checkpoint is too long, or the broker stops. */
+static bool is_pressed(const struct sl_sched *self, const struct sl_shard *shard) {
+    return self->draining || shard->log_bytes > SL_LOG_BYTES_MAX / self->config.shard_count;
+}
+
+static uint32_t age_ms(const struct sl_sched *self, const struct sl_job *job) {
+    return (uint32_t)(self->now / 1000000u) - job->dirty_since_ms;
 }
 
 static void gather_old(struct sl_sched *self, struct sl_shard *shard, struct gathering *gathering) {
@@ -154,7 +172,7 @@ static void gather_old(struct sl_sched *self, struct sl_shard *shard, struct gat
     for (; link && may_gather(gathering); link = sl_list_next(&shard->dirty, link)) {
         struct sl_job *job = SL_CONTAINER(link, struct sl_job, dirty);
         if (sl_job_state_is_terminal((enum sl_job_state)job->state)) continue;
-        if (!is_old(self, job) && !self->draining) break;
+        if (age_ms(self, job) < self->config.settle_ms && !is_pressed(self, shard)) break;
         (void)gather(self, shard, gathering, job); /* a false one is noted in `full` */
     }
 }
@@ -196,25 +214,39 @@ static void trim_log(struct sl_sched *self, struct sl_shard *shard) {
     }
 }
 
-/* The array of operations as one block; NULL: no memory. */
-static struct sl_blob *make_body(struct sl_sched *self, struct gathering *gathering) {
-    sl_buf_clear(&self->scratch);
-    sl_mp_array(&self->scratch, gathering->op_count);
-    sl_mp_raw(&self->scratch, sl_buf_bytes(&gathering->ops));
-    if (self->scratch.failed || gathering->ops.failed) return NULL;
-    return sl_blob_new(&self->alloc, sl_buf_bytes(&self->scratch));
+static void put_shared(struct sl_buf *buf, const char *verb, const char *key, const struct sl_buf *items, uint32_t count) {
+    buf->failed |= items->failed;
+    if (count == 0) return;
+    sl_mp_array(buf, 3);
+    sl_mp_key(buf, verb);
+    sl_mp_key(buf, key);
+    sl_mp_array(buf, count);
+    sl_mp_raw(buf, sl_buf_bytes(items));
 }
 
+/* The array of operations as one block: parts that stand alone before the heads that rest on them. NULL: no memory. */
+static struct sl_blob *make_body(struct sl_sched *self, const struct gathering *gathering) {
+    struct sl_buf *body = &self->scratch;
+    uint32_t shared = 0u + (gathering->live_count > 0) + (gathering->left_count > 0) + (gathering->ended_count > 0);
+    sl_buf_clear(body);
+    sl_mp_array(body, gathering->op_count + shared);
+    sl_mp_raw(body, sl_buf_bytes(&gathering->ops));
+    put_shared(body, "HSET", SL_BUG(self, 26) ? "forgotten" : "live", &gathering->live, gathering->live_count);
+    put_shared(body, "ZADD", "ended", &gathering->ended, gathering->ended_count);
+    put_shared(body, "HDEL", "live", &gathering->left, gathering->left_count);
+    return body->failed || gathering->ops.failed ? NULL : sl_blob_new(&self->alloc, sl_buf_bytes(body));
+}
+
+/* Ended jobs soon, so that they leave memory; those under way when they are old, since most end before that and need no second
+ * record. */
 static void plan_next(const struct sl_sched *self, struct sl_shard *shard) {
     struct sl_link *oldest = sl_list_first(&shard->dirty);
-    if (!oldest) {
-        shard->settle_at = UINT64_MAX;
-        return;
+    uint32_t rest_ms = SL_SETTLE_ENDED_AFTER_MS;
+    if (shard->ended.count == shard->ended_settling && oldest) {
+        uint32_t age = age_ms(self, SL_CONTAINER(oldest, struct sl_job, dirty));
+        rest_ms = age < self->config.settle_ms ? self->config.settle_ms - age : 0;
     }
-    const struct sl_job *job = SL_CONTAINER(oldest, struct sl_job, dirty);
-    uint32_t age = (uint32_t)(self->now / 1000000u) - job->dirty_since_ms;
-    uint64_t rest_ms = age < SL_SETTLE_AFTER_MS ? SL_SETTLE_AFTER_MS - age : 0;
-    shard->settle_at = self->now + rest_ms * 1000000u;
+    shard->settle_at = oldest ? self->now + (uint64_t)rest_ms * 1000000u : UINT64_MAX;
 }
 
 /* Nothing was sealed: what the gathering noted as written is not. Writing a part twice is harmless. */
@@ -228,24 +260,26 @@ static void ungather(struct sl_shard *shard) {
     }
 }
 
+static bool is_due(const struct sl_sched *self, const struct sl_shard *shard) {
+    size_t ended = shard->ended.count - shard->ended_settling;
+    return ended >= SL_SETTLE_RECORDS_MAX || shard->settle_at <= self->now || is_pressed(self, shard);
+}
+
 /* Seals a settle if one is due and allowed now. On no memory nothing has changed. */
 int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard) {
     if (shard->batch_count > 0 || shard->settles_under_way > 0 || shard->dirty.count == 0) return SL_OK;
-    size_t ended = shard->ended.count - shard->ended_settling;
-    bool paused = shard->commits_under_way == 0 && ended > 0;
-    bool due = shard->settle_at <= self->now || shard->log_bytes > SL_LOG_BYTES_MAX / self->config.shard_count;
-    if (!due && !paused && ended < SL_SETTLE_RECORDS_MAX && !self->draining) return SL_OK;
-    struct gathering gathering = {.op_count = 0};
-    sl_buf_init(&gathering.ops, &self->alloc);
+    if (!is_due(self, shard)) return SL_OK;
+    struct gathering gathering;
+    gathering_init(&gathering, &self->alloc);
     gather_ended(self, shard, &gathering);
     gather_old(self, shard, &gathering);
-    if (gathering.op_count == 0) {
+    if (gathering.record_count == 0 && gathering.op_count == 0) {
         plan_next(self, shard);
-        sl_buf_fini(&gathering.ops);
+        gathering_fini(&gathering);
         return SL_OK;
     }
     struct sl_blob *body = make_body(self, &gathering);
-    sl_buf_fini(&gathering.ops);
+    gathering_fini(&gathering);
     if (!body) {
         ungather(shard);
         return SL_E_NO_MEMORY;

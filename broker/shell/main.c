@@ -126,6 +126,7 @@ static int make_core(struct sl_broker *self) {
     config.heartbeat_ms = self->options->heartbeat_ms;
     config.lost_ms = self->options->lost_ms;
     config.timeout_grace_ms = self->options->grace_ms;
+    config.settle_ms = self->options->settle_ms;
     int rc = sl_sched_new(sl_alloc_system(), &config, &self->sched);
     if (!rc) rc = sl_outbox_new(sl_alloc_system(), self->cluster.shards, &self->outbox);
     if (!rc) rc = sl_catalog_new(self, &self->catalog);

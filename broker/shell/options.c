@@ -46,7 +46,8 @@ static const char help[] =
     "  --succeeds INCARNATION   of a broker known to be dead: its shards are taken at once\n"
     "  --incarnation-file FILE  write this broker's incarnation there\n"
     "  --ready-fd N             write \"ready CLIENTS WORKERS INCARNATION\" there when serving\n"
-    "  --timing NAME=MS,...     beat, takeover, heartbeat, lost, reply, grace [1000,3000,500,5000,2000,10000]\n"
+    "  --timing NAME=MS,...     beat, takeover, heartbeat, lost, reply, grace, settle\n"
+    "                           [1000,3000,500,5000,2000,10000,1000]\n"
     "  --log-level LEVEL        debug, info, warning, error                  [info, SLUICE_LOG_LEVEL]\n"
     "  --help, --version\n"
     "\n"
@@ -63,7 +64,8 @@ static int read_timing(struct sl_options *options, const char *text) {
         uint32_t *place;
     } timers[] = {{"beat", &options->beat_ms},           {"takeover", &options->takeover_ms},
                   {"heartbeat", &options->heartbeat_ms}, {"lost", &options->lost_ms},
-                  {"reply", &options->reply_ms},         {"grace", &options->grace_ms}};
+                  {"reply", &options->reply_ms},         {"grace", &options->grace_ms},
+                  {"settle", &options->settle_ms}};
     while (*text) {
         size_t size = strcspn(text, ",");
         char item[64];
@@ -168,6 +170,7 @@ int sl_options_read(int argc, char **argv, struct sl_options *out_options) {
                                        .lost_ms = SL_LOST_MS,
                                        .reply_ms = SL_REPLY_MS,
                                        .grace_ms = SL_TIMEOUT_GRACE_MS,
+                                       .settle_ms = SL_SETTLE_MS,
                                        .durability = SL_DURABILITY_DISK,
                                        .log_level = SL_LOG_INFO};
     if (level && *level && take_checked(out_options, 'L', level)) return USAGE;

@@ -22,7 +22,7 @@ struct sl_options {
     bool no_create;
     bool insecure;
     int ready_fd; /* -1: none */
-    uint32_t beat_ms, takeover_ms, heartbeat_ms, lost_ms, reply_ms, grace_ms;
+    uint32_t beat_ms, takeover_ms, heartbeat_ms, lost_ms, reply_ms, grace_ms, settle_ms;
     enum sl_log_level log_level;
 };
 

@@ -56,8 +56,8 @@ enum {
     SL_BATCH_TRANSITIONS_MAX = 4096,
     SL_BATCH_BYTES_MAX = 1 << 20,
     SL_SETTLE_BYTES_MAX = 64 << 10,
-    SL_SETTLE_RECORDS_MAX = 16,
-    SL_SETTLE_AFTER_MS = 50,
+    SL_SETTLE_RECORDS_MAX = 64,
+    SL_SETTLE_ENDED_AFTER_MS = 50,  /* an ended job waits this long for others to share its settle */
     SL_LOG_BYTES_MAX = 64 << 20,        /* log behind the checkpoints of one broker */
     SL_UNDURABLE_BYTES_PRESSURE = 32 << 20, /* decided and not durable: submits get BACKPRESSURE */
     SL_UNDURABLE_BYTES_STOP = 64 << 20,     /* the client socket is not read */
@@ -76,7 +76,8 @@ enum {
     SL_BEAT_MS = 1000,
     SL_TAKEOVER_MS = 3000,
     SL_HEARTBEAT_MS = 500,
-    SL_LOST_MS = 5000
+    SL_LOST_MS = 5000,
+    SL_SETTLE_MS = 1000 /* a job under way gets a record when its changes are this old: most end before and need one only */
 };
 
 /* The largest group of transitions (one RESULT with all its values) must be smaller than Redis' largest argument

@@ -70,7 +70,7 @@ static void broker_arguments(struct chaos_cluster *self, struct arguments *out, 
     add(out, "%s/policies.yaml", CHAOS_SOURCE);
     if (!self->options->production) {
         add(out, "--timing");
-        add(out, "beat=50,takeover=300,heartbeat=50,lost=500,grace=1500");
+        add(out, "beat=50,takeover=300,heartbeat=50,lost=500,grace=1500,settle=50");
     }
     if (!succeeds || !take_incarnation(self, incarnation)) return;
     add(out, "--succeeds");

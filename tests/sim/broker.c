@@ -44,6 +44,7 @@ struct sl_sched_config sim_core_config(struct sim_world *world, struct sl_incarn
     config.heartbeat_ms = plan->heartbeat_ms;
     config.lost_ms = plan->lost_ms;
     config.timeout_grace_ms = plan->grace_ms;
+    config.settle_ms = plan->settle_ms;
     config.bug = world->bug;
     return config;
 }

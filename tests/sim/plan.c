@@ -30,7 +30,7 @@ void sim_plan_calm(struct sim_plan *out_plan) {
     *out_plan = (struct sim_plan){
         .broker_count = 1, .worker_count = 1, .client_count = 1, .shard_count = 1, .pipeline_count = 1,
         .slots = {1}, .beat_ms = 1000, .takeover_ms = 3000, .heartbeat_ms = 500, .lost_ms = 5000, .grace_ms = 2000,
-        .reply_ms = 2000, .net_us_min = 1000, .net_us_max = 1000, .sync_us_min = 1000, .sync_us_max = 1000,
+        .reply_ms = 2000, .settle_ms = 50, .net_us_min = 1000, .net_us_max = 1000, .sync_us_min = 1000, .sync_us_max = 1000,
         .stage_ms_max = 0};
 }
 
@@ -56,6 +56,7 @@ static void draw_times(struct sim_plan *plan, struct sl_rng *rng) {
     plan->lost_ms = slow ? 5000 : 800;
     plan->grace_ms = slow ? 2000 : 500;
     plan->reply_ms = slow ? 2000 : 300;
+    plan->settle_ms = slow ? 1000 : 50;
     plan->net_us_min = between(rng, 20, 300);
     plan->net_us_max = plan->net_us_min + (sl_rng_chance(rng, 1, 3) ? between(rng, 0, 40000) : between(rng, 0, 500));
     plan->net_drop_ppm = sometimes(rng, 20000);

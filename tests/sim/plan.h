@@ -49,7 +49,7 @@ struct sim_plan {
     uint32_t pipelines[SIM_PIPELINES_MAX]; /* indexes into the shapes */
     uint32_t slots[SIM_WORKERS_MAX], prefetch;
 
-    uint32_t beat_ms, takeover_ms, heartbeat_ms, lost_ms, grace_ms, reply_ms;
+    uint32_t beat_ms, takeover_ms, heartbeat_ms, lost_ms, grace_ms, reply_ms, settle_ms;
     uint32_t submit_spread_ms; /* jobs are submitted over this time */
 
     uint32_t stage_ms_max;

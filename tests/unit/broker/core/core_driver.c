@@ -117,6 +117,7 @@ void driver_init(struct core_driver *driver, uint64_t fail_at) {
     driver->now = 1000000000u;
     cr_assert_eq(ledger_twin_new(sl_alloc_system(), &driver->twin), 0);
     struct sl_sched_config config = sl_sched_config_default();
+    config.settle_ms = 50;
     config.incarnation = (struct sl_incarnation){{1}};
     config.seed = 5;
     config.shard_count = 2;
