@@ -50,6 +50,7 @@ struct sl_stage_run {
     uint8_t missing;            /* heartbeats in a row that did not name the attempt */
     bool seen;                  /* named by the heartbeat at hand */
     bool output_settled;        /* its output record stands in Redis */
+    uint32_t missing_since_ms;  /* low bits of the monotonic clock at the first of them */
 };
 
 /* One execution of a job. */
@@ -77,19 +78,17 @@ enum sl_watched { SL_WATCHED_NOT, SL_WATCHED_END, SL_WATCHED_ALL };
 struct sl_job {
     struct sl_job_id id; /* first: the id table reads it there */
     uint8_t state;       /* enum sl_job_state */
-    bool once;           /* submitted without a key */
+    uint8_t watched;     /* enum sl_watched; below the line, like all flags but `once` */
+    bool once : 1;       /* submitted without a key */
     /* ---- */
-    bool cold;          /* facts, payload or outputs are not in memory: LOAD before use */
-    bool loading;       /* a LOAD is on its way */
-    bool in_live;       /* a settle wrote its record to `live` */
-    bool payload_settled;
-    bool settling;      /* its record is in the settle that is on its way */
-    uint8_t watched;    /* enum sl_watched */
-    bool ahead;         /* counted in its pipeline's look-ahead window */
-    bool corrupt;       /* its stored record cannot be read: parked */
-    bool indexed;       /* the scheduler has it on its lists */
-    bool changed;       /* touched by the event at hand, waits on the sched's changed list */
-    uint8_t pad[2];
+    bool cold : 1;       /* facts, payload or outputs are not in memory: LOAD before use */
+    bool loading : 1;    /* a LOAD is on its way */
+    bool in_live : 1;    /* a settle wrote its record to `live` */
+    bool payload_settled : 1;
+    bool settling : 1;   /* its record is in the settle that is on its way */
+    bool ahead : 1;      /* counted in its pipeline's look-ahead window */
+    bool corrupt : 1;    /* its stored record cannot be read: parked */
+    bool indexed : 1;    /* the scheduler has it on its lists */
     /* log */
     uint32_t run_number;
     struct sl_pipeline_entry *pipeline;

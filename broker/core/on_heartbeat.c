@@ -1,7 +1,8 @@
 /* A worker's heartbeat: absolute numbers of what it has. What was lost on the way heals here. */
 #include "sched_state.h"
 
-/* So many heartbeats in a row that do not name an attempt mean that it never reached the worker. */
+/* More heartbeats in a row than this that do not name an attempt, over the time of as many, mean that it never reached the worker. A
+ * broker that was stopped reads several at once, all from before the attempt left. */
 enum { MISSING_MAX = 2 };
 
 static void mark_seen(struct sl_sched *self, struct sl_session *session, const struct sl_token *tokens, uint32_t count,
@@ -40,6 +41,14 @@ static int cancel_stale(struct sl_sched *self, struct sl_session *session, const
     return SL_OK;
 }
 
+/* Whether the attempt has been missing for too long; counts the heartbeat at hand. */
+static bool is_lost(const struct sl_sched *self, struct sl_stage_run *stage) {
+    uint32_t now_ms = (uint32_t)(self->now / 1000000u);
+    if (stage->missing == 0) stage->missing_since_ms = now_ms;
+    if (stage->missing <= MISSING_MAX) stage->missing++;
+    return stage->missing > MISSING_MAX && now_ms - stage->missing_since_ms >= MISSING_MAX * self->config.heartbeat_ms;
+}
+
 static int count_missing(struct sl_sched *self, struct sl_session *session) {
     struct sl_link *link = sl_list_first(&session->in_flight);
     while (link) {
@@ -49,7 +58,7 @@ static int count_missing(struct sl_sched *self, struct sl_session *session) {
         bool left = stage->started_n <= shard->n_durable; /* its ASSIGN has been released */
         if (stage->seen || !left) {
             stage->missing = 0;
-        } else if (++stage->missing > MISSING_MAX) {
+        } else if (is_lost(self, stage)) {
             int rc = sl_attempt_returned(self, stage, "it did not reach its worker");
             if (rc) return rc;
         }
