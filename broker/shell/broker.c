@@ -8,13 +8,14 @@
 #include "io/log.h"
 #include "options.h"
 
-#include <signal.h>
 #include <hiredis/hiredis.h>
+#include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MEMORY_POLL_MS = 1000, MEMORY_PRESSURE_PERCENT = 80 };
+enum { MEMORY_POLL_MS = 1000, MEMORY_PRESSURE_PERCENT = 80, TRIM_BYTES_MIN = 1 << 20, TRIM_MS_MIN = 1000 };
 
 void sl_broker_step(struct sl_broker *self, struct sl_event *event) {
     struct sl_effects effects;
@@ -166,10 +167,18 @@ static void tell_gone(struct sl_broker *self) {
     self->gone_count = 0;
 }
 
-static void bound_intake(struct sl_broker *self) {
-    struct sl_sched_figures figures;
-    sl_sched_figures(self->sched, &figures);
-    bool listen = figures.undurable_bytes + sl_outbox_bytes(self->outbox) < SL_UNDURABLE_BYTES_STOP;
+/* What a burst of jobs brought lies between blocks that stay, where free() alone gives nothing back to the system. */
+static void trim_memory(struct sl_broker *self, uint64_t hot_bytes, uint64_t now) {
+    if (hot_bytes > self->hot_bytes_peak) self->hot_bytes_peak = hot_bytes;
+    bool fell = self->hot_bytes_peak > TRIM_BYTES_MIN && hot_bytes < self->hot_bytes_peak / 2;
+    if (!fell || now - self->trimmed_at < TRIM_MS_MIN * 1000000ull) return;
+    (void)malloc_trim(0); /* whether there was anything to give back does not matter */
+    self->hot_bytes_peak = hot_bytes;
+    self->trimmed_at = now;
+}
+
+static void bound_intake(struct sl_broker *self, const struct sl_sched_figures *figures) {
+    bool listen = figures->undurable_bytes + sl_outbox_bytes(self->outbox) < SL_UNDURABLE_BYTES_STOP;
     if (listen == self->listening) return;
     self->listening = listen;
     sl_loop_listen_router(self->loop, self->front, listen);
@@ -177,6 +186,7 @@ static void bound_intake(struct sl_broker *self) {
 
 static uint64_t before_wait(void *context) {
     struct sl_broker *self = context;
+    struct sl_sched_figures figures;
     uint64_t now = sl_clock_now_ns();
     if (sl_ledger_redis_deadline_ns(self->ledger) <= now) sl_ledger_redis_tick(self->ledger, now);
     say_why_down(self);
@@ -185,7 +195,9 @@ static uint64_t before_wait(void *context) {
     sl_effects_flush(self);
     ask_memory(self, now);
     sl_ledger_redis_flush(self->ledger);
-    bound_intake(self);
+    sl_sched_figures(self->sched, &figures);
+    bound_intake(self, &figures);
+    trim_memory(self, figures.hot_bytes, now);
     if (!self->announced) announce(self);
     uint64_t core = sl_sched_deadline(self->sched), ledger = sl_ledger_redis_deadline_ns(self->ledger);
     return core < ledger ? core : ledger;

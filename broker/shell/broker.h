@@ -57,6 +57,8 @@ struct sl_broker {
     uint64_t transitions_asked; /* how many there had been then */
     bool pressed;               /* it was nearly full */
     bool listening; /* to clients */
+    uint64_t hot_bytes_peak; /* of payloads and outputs in memory since it was last given back */
+    uint64_t trimmed_at;     /* ns; when that was */
     uint32_t why_said; /* checksum of the newest reason for not being connected to Redis that was logged; 0: none */
 };
 

@@ -23,7 +23,7 @@ enum {
     RECONNECT_MS = 50,
     RECONNECT_MAX_MS = 1000, /* a person waits for it after a broker's restart */
     BACKLOG = 1024,
-    SEND_QUEUE_MAX = 1000,   /* messages for one peer */
+    SEND_QUEUE_MAX = 16384,  /* messages for one peer: the answers to as many requests may become free at once */
     RECEIVE_QUEUE_MAX = 256, /* messages of one peer: with the largest ones that is memory that must be there */
     ENDPOINT_SHOWN_MAX = 120,
     IPC_PATH_MAX = 107       /* of sun_path, without its NUL */
