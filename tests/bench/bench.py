@@ -159,11 +159,29 @@ class Cluster:
         figures["cpu_seconds"] = cpu_seconds(self.pids()) - before
         return figures
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         for process in [*self.workers, self.broker]:
             stop(process)
         self.redis.stop()
         self.log.close()
+
+    def settled_rss(self):
+        """The broker's memory once every log is empty and the figure has stood still for two seconds."""
+        logs = ["sl:{s%02d}:log" % shard for shard in range(self.status()["shards"])]
+        wait_for(lambda: all(self.redis.command("XLEN", log) == b":0" for log in logs), 120)
+        seen, since = 0, time.monotonic()
+
+        def still():
+            nonlocal seen, since
+            now = rss_bytes(self.broker.pid)
+            if abs(now - seen) > PAGE * 16:
+                seen, since = now, time.monotonic()
+            return time.monotonic() - since > 2
+        wait_for(still, 120)
+        return seen
 
 
 class Folder:
@@ -188,13 +206,11 @@ def floor(build, jobs, in_flight, hops, *more, fsync="always"):
 
 
 def cluster_bench(build, workload, jobs, in_flight, fsync="always", **cluster):
-    with Folder() as folder:
-        running = Cluster(build, folder, fsync=fsync, **cluster)
+    with Folder() as folder, Cluster(build, folder, fsync=fsync, **cluster) as running:
         figures = running.bench(workload, jobs, in_flight, cluster.get("isolation", "inline"))
         status = running.status()
         figures["transitions_per_commit"] = status["transitions"] / max(1, status["commits"])
         figures["settles_per_commit"] = status["settles"] / max(1, status["commits"])
-        running.stop()
         return figures
 
 
@@ -249,19 +265,16 @@ def backlog(build, counts):
     """Queued jobs: what each costs in memory, and whether the rate falls with their number."""
     rates = {}
     for count in counts:
-        with Folder() as folder:
-            running = Cluster(build, folder, workers=0)
+        with Folder() as folder, Cluster(build, folder, workers=0) as running:
             memory = rss_bytes(running.broker.pid), running.redis.used_memory()
             start = time.monotonic()
             Client(running.clients).submit(count)
             took = time.monotonic() - start
-            wait_for(lambda: running.redis.command("XLEN", "sl:{s00}:log") == b":0", 120)
-            broker = (rss_bytes(running.broker.pid) - memory[0]) / count
+            broker = (running.settled_rss() - memory[0]) / count
             redis = (running.redis.used_memory() - memory[1]) / count
             rates[count] = drained = drain(running, count if count < 100000 else count // 4)
             say("backlog %-14d broker %.0f B a queued job, Redis %.0f B (payload 100 B included); submitted %.0f jobs/s, drained "
                 "%.0f stages/s" % (count, broker, redis, count / took, drained))
-            running.stop()
     first, last = rates[counts[0]], rates[counts[-1]]
     if first > 0:  # a short queue is empty before the first look
         say("%-22s rate with %d queued: %.0f %% of that with %d" % ("", counts[-1], 100 * last / first, counts[0]))
@@ -282,8 +295,7 @@ def drain(running, jobs):
 
 
 def restart(build, count):
-    with Folder() as folder:
-        running = Cluster(build, folder, workers=0)
+    with Folder() as folder, Cluster(build, folder, workers=0) as running:
         Client(running.clients).submit(count)
         running.broker.kill()
         running.broker.wait()
@@ -291,7 +303,6 @@ def restart(build, count):
         queued = running.status()["queued"]
         say("restart %-14d jobs live: serving again after %.2f s (of these 0.3 s and jitter are waiting for the lease), %d queued"
             % (count, took, queued))
-        running.stop()
 
 
 def say(text):

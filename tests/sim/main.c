@@ -109,6 +109,8 @@ static bool run_seed(struct sim_arena *arena, const struct arguments *arguments,
     add(sums, &first);
     if (arguments->hashes) printf("%llu %016llx\n", (unsigned long long)seed, (unsigned long long)first.hash);
     if (first.violation[0]) {
+        /* An assertion of the core that trips first names no invariant: a later seed must. */
+        if (arguments->bug && arguments->quiet && strcmp(first.violation, "ASSERT") == 0) return true;
         if (arguments->bug && arguments->quiet)
             printf("bug %u: caught by %s after %llu seeds: %s\n", arguments->bug, first.violation,
                    (unsigned long long)sums->seeds, first.why);
