@@ -118,24 +118,25 @@ static int start(struct sl_sched *self, struct sl_job *job, uint16_t stage, stru
     return SL_OK;
 }
 
-/* Stages of jobs under way. A job whose parts are not in memory is asked for, and its stage waits behind the others. */
+/* Stages of jobs under way. A job whose parts are not in memory is asked for, and its stage waits behind the others; so does one that
+ * finds no memory, since a smaller one may. The first failure is told. */
 static int start_ready(struct sl_sched *self, struct sl_type *type) {
     size_t left = type->ready.count;
+    int first_rc = SL_OK;
     struct sl_session *session;
     while (left-- > 0 && (session = find_credit(type))) {
         struct sl_link *link = sl_list_first(&type->ready);
         struct sl_stage_run *stage = SL_CONTAINER(link, struct sl_stage_run, link);
         int rc;
-        if (stage->job->cold) {
-            rc = sl_job_load(self, stage->job);
+        bool cold = stage->job->cold;
+        rc = cold ? sl_job_load(self, stage->job) : start(self, stage->job, stage->index, session);
+        if (cold || rc) {
             sl_list_remove(&type->ready, link);
             sl_list_append(&type->ready, link);
-        } else {
-            rc = start(self, stage->job, stage->index, session);
         }
-        if (rc) return rc;
+        if (!first_rc) first_rc = rc;
     }
-    return SL_OK;
+    return first_rc;
 }
 
 static uint16_t first_root(const struct sl_pipeline *pipeline) {
@@ -170,20 +171,21 @@ static int start_queued(struct sl_sched *self, struct sl_pipeline_entry *pipelin
 }
 
 int sl_dispatch(struct sl_sched *self) {
+    int first_rc = SL_OK;
     if (self->draining || self->slots_used >= self->slots_total) return SL_OK;
     struct sl_link *link = sl_list_first(&self->types_waiting);
     while (link) {
         struct sl_link *next = sl_list_next(&self->types_waiting, link);
         int rc = start_ready(self, SL_CONTAINER(link, struct sl_type, waiting));
-        if (rc) return rc;
+        if (!first_rc) first_rc = rc;
         link = next;
     }
-    if (self->queued_total == 0) return SL_OK;
+    if (self->queued_total == 0) return first_rc;
     link = sl_list_first(&self->pipeline_list);
     for (; link && self->slots_used < self->slots_total; link = sl_list_next(&self->pipeline_list, link)) {
         struct sl_pipeline_entry *pipeline = SL_CONTAINER(link, struct sl_pipeline_entry, link);
         int rc = pipeline->queue.count ? start_queued(self, pipeline) : SL_OK;
-        if (rc) return rc;
+        if (!first_rc) first_rc = rc;
     }
-    return SL_OK;
+    return first_rc;
 }

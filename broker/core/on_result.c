@@ -21,6 +21,7 @@ static bool is_state_key(const struct sl_text_list *keys, struct sl_bytes key) {
 
 /* What is wrong with a result that claims success; NULL: nothing. */
 static const char *objection(struct sl_sched *self, const struct sl_stage_run *stage, const struct sl_ev_result *result) {
+    static const char invalid[] = "invalid-value: the stage left an empty value, which is no msgpack";
     struct sl_text_list keys =
         sl_state_keys_resolve(stage->job->pipeline->pipeline, stage->index, &self->type_table);
     uint64_t bytes = result->output.size;
@@ -28,8 +29,10 @@ static const char *objection(struct sl_sched *self, const struct sl_stage_run *s
         if (!is_state_key(&keys, result->values[i].key)) {
             return "undeclared-key: the stage wrote a state key that it does not declare";
         }
+        if (result->values[i].value.size == 0) return invalid;
         bytes += result->values[i].value.size;
     }
+    if (result->output.size == 0 && result->value_count != 1) return invalid;
     if (bytes > SL_RESULT_BYTES_MAX) return "result-too-large: the values of one result are above 16 MiB together";
     const struct sl_run *run = stage->job->run;
     for (uint16_t i = 0; i < run->stage_count; i++) bytes += sl_blob_bytes(run->stages[i].output).size;

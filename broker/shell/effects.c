@@ -178,8 +178,13 @@ static void do_rejected(struct sl_broker *self, const struct sl_effect *effect) 
 static void do_answer(struct sl_broker *self, const struct sl_effect *effect) {
     struct sl_wire_answer answer = {.re = effect->re, .items = effect->answer.items, .next = effect->answer.next};
     sl_buf_clear(&self->frame);
-    if (sl_wire_answer_encode(&self->frame, 0, &answer)) {
+    int rc = sl_wire_answer_encode(&self->frame, 0, &answer);
+    if (rc == SL_E_LIMIT) {
         encode_rejected(self, effect->re, SL_REJECT_TOO_LARGE, sl_text("the answer cannot be sent in one message"), 0);
+    } else if (rc == SL_E_BAD_INPUT) {
+        encode_rejected(self, effect->re, SL_REJECT_DAMAGED, sl_text("a value of this job is no sound msgpack, and cannot be shown"), 0);
+    } else if (rc) {
+        self->frame.failed = true;
     }
     dispatch(self, effect, SL_WIRE_ANSWER, &self->frame);
 }
