@@ -12,6 +12,17 @@ static void emit(struct sl_sched *self, struct sl_read *read) {
     effect->call = read->call;
 }
 
+/* Until RESUME has told that all is there that was acknowledged, a read could show a Redis that went back. */
+static bool may_leave(const struct sl_sched *self, const struct sl_read *read) {
+    return self->connected && !self->shards[read->call.shard].unsure;
+}
+
+/* Reads with serial 0 have not been sent on this connection. */
+static void hold(struct sl_sched *self, struct sl_read *read) {
+    read->call.serial = 0;
+    self->reads_held++;
+}
+
 int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_ledger_call call, struct sl_query *query) {
     int rc = sl_effects_reserve(self, 1);
     if (rc) return rc;
@@ -21,15 +32,28 @@ int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_
     read->call = call;
     read->query = query;
     sl_list_append(&self->reads, &read->link);
-    if (self->connected) emit(self, read);
+    if (may_leave(self, read)) emit(self, read);
+    else hold(self, read);
     return SL_OK;
 }
 
 /* The connection is new: nothing asked on an older one will be answered. */
 void sl_reads_again(struct sl_sched *self) {
-    if (sl_effects_reserve(self, (uint32_t)self->reads.count)) return; /* sl_on_ledger_up reserved; kept for the next UP */
+    self->reads_held = 0;
     for (struct sl_link *link = sl_list_first(&self->reads); link; link = sl_list_next(&self->reads, link)) {
-        emit(self, read_of(link));
+        hold(self, read_of(link));
+    }
+}
+
+/* Sends what was held and may leave now. */
+void sl_reads_send_held(struct sl_sched *self) {
+    if (self->reads_held == 0 || !self->connected) return;
+    if (sl_effects_reserve(self, self->reads_held)) return; /* the next turn tries again */
+    for (struct sl_link *link = sl_list_first(&self->reads); link; link = sl_list_next(&self->reads, link)) {
+        struct sl_read *read = read_of(link);
+        if (read->call.serial != 0 || !may_leave(self, read)) continue;
+        self->reads_held--;
+        emit(self, read);
     }
 }
 
@@ -41,6 +65,7 @@ void sl_reads_forget(struct sl_sched *self, const struct sl_shard *shard) {
         struct sl_read *read = read_of(link);
         bool of_recovery = read->purpose == SL_READ_RECOVER || read->purpose == SL_READ_RECOVER_JOB;
         if (of_recovery && read->call.shard == shard->index) {
+            if (read->call.serial == 0) self->reads_held--;
             sl_list_remove(&self->reads, link);
             sl_pool_give(&self->pool, read, sizeof *read);
         }

@@ -182,6 +182,7 @@ static int flush_shard(struct sl_sched *self, struct sl_shard *shard) {
 /* All that was there has been decided: what can start starts, what is open is sealed. */
 static int flush(struct sl_sched *self) {
     int rc = sl_dispatch(self);
+    sl_reads_send_held(self);
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
         int failed = sl_owner_poll(self, &self->shards[i]);
         if (!failed) failed = flush_shard(self, &self->shards[i]);

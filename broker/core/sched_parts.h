@@ -83,6 +83,7 @@ void sl_recover_clear(struct sl_sched *self, struct sl_shard *shard);
 int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_ledger_call call, struct sl_query *query);
 int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply);
 void sl_reads_again(struct sl_sched *self);
+void sl_reads_send_held(struct sl_sched *self);
 void sl_reads_forget(struct sl_sched *self, const struct sl_shard *shard);
 int sl_job_load(struct sl_sched *self, struct sl_job *job);
 /* Puts what Redis gave of a job into memory; parks the job when a part is missing or damaged. */

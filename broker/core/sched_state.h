@@ -116,6 +116,7 @@ struct sl_sched {
 
     struct sl_heap timers;     /* struct sl_stage_run */
     struct sl_list reads;
+    uint32_t reads_held;       /* of these, the ones that are not sent */
     struct sl_idmap lookups;
     struct sl_idmap watches;
     uint64_t undurable_bytes;  /* decided and not durable */
