@@ -70,6 +70,7 @@ struct sl_ev_query {
     enum sl_query_what what;
     struct sl_bytes job;    /* id or prefix, as typed */
     struct sl_bytes name;   /* state key, pipeline */
+    struct sl_bytes tenant; /* JOBS: empty: all */
     uint32_t statuses;      /* bits of enum sl_job_state; 0: all */
     uint32_t limit;
     struct sl_bytes cursor;

@@ -1,9 +1,18 @@
-/* A list of jobs, newest first: the live ones of memory and the ended ones of Redis, each read for its parts. */
+/* A list of jobs, newest first: the live ones of memory and the ended ones of Redis, each read for its parts. Which ended ones are wanted
+ * shows only in their records, so these are read page by page until each shard has given enough or has no more. */
 #include "query.h"
+
+/* A job whose facts are not in memory is wanted until they have been read. */
+static bool is_of_tenant(const struct sl_job *job, struct sl_bytes tenant) {
+    struct sl_facts facts;
+    if (tenant.size == 0 || !job->facts) return true;
+    return sl_facts_read(sl_blob_bytes(job->facts), &facts) == SL_OK && sl_bytes_equal(facts.tenant, tenant);
+}
 
 static bool wants(const struct sl_ev_query *query, const struct sl_job *job) {
     if (query->statuses && !(query->statuses >> job->state & 1u)) return false;
-    return query->name.size == 0 || sl_bytes_equal(query->name, job->pipeline->pipeline->name);
+    if (query->name.size > 0 && !sl_bytes_equal(query->name, job->pipeline->pipeline->name)) return false;
+    return is_of_tenant(job, query->tenant);
 }
 
 static int note(struct sl_sched *self, struct sl_query *query, struct sl_job_id id, uint64_t created_ms) {
@@ -49,10 +58,15 @@ static void sort(struct sl_query_item *items, uint32_t count) {
     }
 }
 
+/* How many live jobs are read: of those whose tenant is not in memory any may fall out. */
+static uint32_t live_max(const struct sl_query *query) {
+    return query->event->query.tenant.size ? SL_QUERY_HEADS_MAX : query->limit;
+}
+
 /* Keeps the newest; called before the kept would be more than twice the limit, so the cost stays linear. */
 static void trim(struct sl_query *query) {
     sort(query->items, query->item_count);
-    if (query->item_count > query->limit) query->item_count = query->limit;
+    if (query->item_count > live_max(query)) query->item_count = live_max(query);
 }
 
 static int gather_memory(struct sl_sched *self, struct sl_query *query) {
@@ -63,7 +77,7 @@ static int gather_memory(struct sl_sched *self, struct sl_query *query) {
             if (!wants(&query->event->query, job)) continue;
             int rc = note(self, query, job->id, job->created_ms);
             if (rc) return rc;
-            if (query->item_count >= 2 * query->limit) trim(query);
+            if (query->item_count >= 2 * live_max(query)) trim(query);
         }
     }
     trim(query);
@@ -72,24 +86,32 @@ static int gather_memory(struct sl_sched *self, struct sl_query *query) {
 
 static int read_jobs(struct sl_sched *self, struct sl_query *query) {
     for (uint32_t i = 0; i < query->item_count; i++) {
-        struct sl_job_id id = query->items[i].id;
-        struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = sl_shard_of(self, id)->index, .job = id};
+        struct sl_query_item *item = &query->items[i];
+        if (item->asked) continue;
+        struct sl_ledger_call call = {
+            .verb = SL_LEDGER_READ_JOB, .shard = sl_shard_of(self, item->id)->index, .job = item->id};
         int rc = sl_read_send(self, SL_READ_QUERY, call, query);
         if (rc) return rc;
+        item->asked = true;
         query->pending++;
     }
     return SL_OK;
 }
 
-static int finish(struct sl_sched *self, struct sl_query *query) {
-    struct sl_buf buf;
+/* Forgets what was read and is not wanted. */
+static void drop_unwanted(struct sl_query *query) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < query->item_count; i++) {
-        if (query->items[i].view) query->items[kept++] = query->items[i];
+        if (query->items[i].view || !query->items[i].asked) query->items[kept++] = query->items[i];
     }
     query->item_count = kept;
-    sort(query->items, kept);
-    uint32_t count = kept < query->limit ? kept : query->limit;
+}
+
+static int finish(struct sl_sched *self, struct sl_query *query) {
+    struct sl_buf buf;
+    drop_unwanted(query);
+    sort(query->items, query->item_count);
+    uint32_t count = query->item_count < query->limit ? query->item_count : query->limit;
     sl_buf_init(&buf, &self->alloc);
     sl_mp_array(&buf, count);
     for (uint32_t i = 0; i < count; i++) sl_mp_raw(&buf, sl_blob_bytes(query->items[i].view));
@@ -99,33 +121,58 @@ static int finish(struct sl_sched *self, struct sl_query *query) {
     return SL_OK;
 }
 
-static uint32_t terminal_bits(void) {
-    return 1u << SL_JOB_COMPLETED | 1u << SL_JOB_FAILED | 1u << SL_JOB_CANCELLED;
+static bool wants_ended(const struct sl_ev_query *query) {
+    uint32_t terminal = 1u << SL_JOB_COMPLETED | 1u << SL_JOB_FAILED | 1u << SL_JOB_CANCELLED;
+    return !query->statuses || query->statuses & terminal;
 }
 
-int sl_query_list(struct sl_sched *self, struct sl_query *query) {
-    uint32_t statuses = query->event->query.statuses;
-    int rc = gather_memory(self, query);
-    if (rc) return rc;
-    if (!statuses || statuses & terminal_bits()) {
-        for (uint16_t i = 0; i < self->config.shard_count; i++) {
-            if (!sl_shard_is_open(&self->shards[i])) continue;
-            struct sl_ledger_call call = {.verb = SL_LEDGER_READ_ENDED, .shard = i, .count = query->limit};
-            rc = sl_read_send(self, SL_READ_QUERY, call, query);
-            if (rc) return rc;
-            query->pending++;
-        }
+/* The next page of ended jobs of each shard that has more. */
+static int read_ended(struct sl_sched *self, struct sl_query *query) {
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        struct sl_query_place *place = &query->places[i];
+        if (place->over || !sl_shard_is_open(&self->shards[i])) continue;
+        struct sl_ledger_call call = {.verb = SL_LEDGER_READ_ENDED,
+                                      .shard = i,
+                                      .n = place->n ? place->n + 1 : 0,
+                                      .cursor = place->same_n,
+                                      .count = query->limit};
+        int rc = sl_read_send(self, SL_READ_QUERY, call, query);
+        if (rc) return rc;
+        query->pending++;
     }
-    if (query->pending > 0) return SL_OK;
-    query->ended_asked = true;
-    rc = read_jobs(self, query);
+    return SL_OK;
+}
+
+/* All that was asked has been answered: ask for what follows from it, or answer. */
+static int go_on(struct sl_sched *self, struct sl_query *query) {
+    int rc = read_jobs(self, query);
+    if (rc || query->pending > 0) return rc;
+    drop_unwanted(query);
+    if (query->heads_read < SL_QUERY_HEADS_MAX) rc = read_ended(self, query);
     if (rc || query->pending > 0) return rc;
     return finish(self, query);
 }
 
+int sl_query_list(struct sl_sched *self, struct sl_query *query) {
+    size_t size = self->config.shard_count * sizeof *query->places;
+    query->places = sl_alloc_take(&self->alloc, size);
+    if (!query->places) return SL_E_NO_MEMORY;
+    memset(query->places, 0, size);
+    for (uint16_t i = 0; i < self->config.shard_count; i++) query->places[i].over = !wants_ended(&query->event->query);
+    int rc = gather_memory(self, query);
+    if (!rc) rc = read_ended(self, query);
+    if (rc || query->pending > 0) return rc;
+    return go_on(self, query);
+}
+
 static int take_ended(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
+    struct sl_query_place *place = &query->places[reply->shard];
+    query->heads_read += (uint32_t)reply->item_count;
+    place->over = reply->item_count < query->limit;
     for (size_t i = 0; i < reply->item_count; i++) {
         struct sl_job_id id;
+        place->same_n = reply->items[i].n == place->n ? place->same_n + 1 : 1;
+        place->n = reply->items[i].n;
         if (reply->items[i].key.size != sizeof id.bytes) continue;
         memcpy(id.bytes, reply->items[i].key.data, sizeof id.bytes);
         if (sl_job_find(&sl_shard_of(self, id)->table, id)) continue; /* memory has it */
@@ -146,6 +193,9 @@ static int take_view(struct sl_sched *self, struct sl_query *query, const struct
         item->created_ms = job->created_ms;
         item->view = buf.failed ? NULL : sl_blob_new(&self->alloc, sl_buf_bytes(&buf));
         sl_buf_fini(&buf);
+        struct sl_query_place *place = &query->places[sl_shard_of(self, job->id)->index];
+        if (item->view && sl_job_state_is_terminal((enum sl_job_state)job->state)) place->found++;
+        if (place->found >= query->limit) place->over = true;
         return SL_OK;
     }
     return SL_OK;
@@ -171,10 +221,5 @@ static int take_job(struct sl_sched *self, struct sl_query *query, const struct 
 
 int sl_query_listed(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     int rc = reply->verb == SL_LEDGER_READ_ENDED ? take_ended(self, query, reply) : take_job(self, query, reply);
-    if (!rc && query->pending == 0 && !query->ended_asked) {
-        query->ended_asked = true;
-        rc = read_jobs(self, query);
-    }
-    if (!rc && query->pending == 0) return finish(self, query);
-    return rc;
+    return rc || query->pending > 0 ? rc : go_on(self, query);
 }

@@ -1,7 +1,7 @@
 /* Questions. Those about jobs read Redis, since jobs that ended live there; what memory knows of a live job counts above it. */
 #include "query.h"
 
-enum { PREFIX_DIGITS_MIN = 4, ENDED_READ_MAX = 10000, LIST_DEFAULT = 50, LIST_MAX = 1000 };
+enum { PREFIX_DIGITS_MIN = 4, LIST_DEFAULT = 50, LIST_MAX = 1000 };
 
 struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpose, const struct sl_event *event) {
     struct sl_query *query = sl_pool_take(&self->pool, sizeof *query);
@@ -16,6 +16,7 @@ struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpo
 
 void sl_query_free(struct sl_sched *self, struct sl_query *query) {
     for (uint32_t i = 0; i < query->item_count; i++) sl_blob_drop(&self->alloc, &query->items[i].view);
+    sl_alloc_give(&self->alloc, query->places, self->config.shard_count * sizeof *query->places);
     sl_alloc_give(&self->alloc, query->items, query->item_capacity * sizeof *query->items);
     if (query->event) sl_alloc_give(&self->alloc, query->event, query->event_size);
     sl_pool_give(&self->pool, query, sizeof *query);
@@ -113,7 +114,7 @@ static int resolve_next(struct sl_sched *self, struct sl_query *query) {
     while (query->shard < self->config.shard_count && !sl_shard_is_open(&self->shards[query->shard])) query->shard++;
     if (query->shard == self->config.shard_count) return finish_resolve(self, query);
     struct sl_ledger_call call = {
-        .verb = SL_LEDGER_READ_ENDED, .shard = query->shard++, .count = ENDED_READ_MAX};
+        .verb = SL_LEDGER_READ_ENDED, .shard = query->shard++, .count = SL_QUERY_HEADS_MAX};
     int rc = sl_read_send(self, SL_READ_QUERY, call, query);
     if (!rc) query->pending++;
     return rc;
@@ -154,7 +155,10 @@ static void take_matches(struct sl_query *query, const struct sl_ledger_reply *r
 static int begin(struct sl_sched *self, struct sl_query *query, int (*first)(struct sl_sched *, struct sl_query *)) {
     if (!query) return SL_E_NO_MEMORY;
     int rc = first(self, query);
-    if (rc) sl_query_free(self, query);
+    if (rc == SL_OK) return SL_OK;
+    query->given_up = query->pending > 0; /* what it has asked already comes back to it */
+    if (query->given_up) return SL_OK;
+    sl_query_free(self, query);
     return rc;
 }
 

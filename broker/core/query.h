@@ -10,6 +10,15 @@ struct sl_query_item {
     uint64_t created_ms;
     struct sl_job_id id;
     struct sl_blob *view; /* NULL: its record is on its way */
+    bool asked;           /* its record has been asked for */
+};
+
+/* How far a list has read the ended jobs of a shard, newest first. */
+struct sl_query_place {
+    uint64_t n;      /* of the oldest one read; 0: none was */
+    uint64_t same_n; /* how many of that number were read */
+    uint32_t found;  /* jobs that are wanted */
+    bool over;       /* there are no older ones, or enough was found */
 };
 
 struct sl_query {
@@ -26,8 +35,9 @@ struct sl_query {
     struct sl_job_id read_id; /* of the read whose reply is at hand */
     /* list */
     uint32_t limit;
-    bool ended_asked;
-    struct sl_query_item *items; /* owns */
+    uint32_t heads_read;           /* ended jobs looked at */
+    struct sl_query_place *places; /* owns, one a shard */
+    struct sl_query_item *items;   /* owns */
     uint32_t item_count, item_capacity;
 };
 
@@ -35,6 +45,9 @@ struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpo
 
 /* answer.c: about one job; the query stays the caller's. */
 int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
+
+/* Ended jobs that one question may look at. */
+enum { SL_QUERY_HEADS_MAX = 10000 };
 
 /* list.c: many jobs. `listed` frees the query when the last reply came. */
 int sl_query_list(struct sl_sched *self, struct sl_query *query);

@@ -108,6 +108,7 @@ static void copy_views(struct copier *copier, struct sl_event *event) {
     case SL_EV_QUERY:
         copy_view(copier, &event->query.job);
         copy_view(copier, &event->query.name);
+        copy_view(copier, &event->query.tenant);
         copy_view(copier, &event->query.cursor);
         return;
     default:

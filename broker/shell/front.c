@@ -130,6 +130,7 @@ static int on_query(struct sl_broker *self, uint64_t peer, uint64_t message_id, 
                                        .message_id = message_id,
                                        .job = query.job,
                                        .name = query.name,
+                                       .tenant = query.tenant,
                                        .statuses = status_bits(query.statuses, &known),
                                        .limit = (uint32_t)query.limit,
                                        .cursor = query.cursor};

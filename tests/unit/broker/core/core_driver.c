@@ -19,6 +19,10 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
     if (effect->kind == SL_DO_ASSIGN) driver->assigned = effect->assign.token;
     if (effect->kind == SL_DO_CHANGED) driver->changed = effect->changed;
     if (effect->kind == SL_DO_ACCEPTED) driver->accepted = effect->accepted;
+    if (effect->kind == SL_DO_ANSWER) {
+        struct sl_mp_reader reader = sl_mp_reader(effect->answer.items);
+        driver->answer_count = sl_mp_read_array(&reader, UINT32_MAX);
+    }
     if (effect->kind == SL_DO_REJECTED) driver->rejected = effect->rejected.code;
     if (effect->kind != SL_DO_CALL) return;
     cr_assert_lt(driver->call_count, DRIVER_CALLS_MAX);

@@ -19,6 +19,7 @@ struct core_driver {
     uint32_t said[SL_DO_BYE + 1]; /* messages by kind */
     struct sl_token assigned;     /* by the newest ASSIGN */
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
+    uint32_t answer_count;        /* members of the newest ANSWER */
     enum sl_reject rejected;
     struct sl_do_accepted accepted; /* the newest ACCEPTED; its views are not kept */
     bool holds;                     /* the ledger's answers wait */
