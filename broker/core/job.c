@@ -86,7 +86,7 @@ void sl_job_cool(struct sl_job_table *table, struct sl_job *job, bool with_facts
 int sl_job_history_reserve(struct sl_job_table *table, struct sl_job *job, size_t more) {
     size_t need = job->history_size + more;
     if (job->history && need <= job->history->size) return SL_OK;
-    size_t capacity = job->history ? job->history->size : 128;
+    size_t capacity = job->history ? job->history->size : 512; /* of a few stages */
     while (capacity < need) capacity *= 2;
     struct sl_blob *grown = sl_alloc_take(table->alloc, sizeof *grown + capacity);
     if (!grown) return SL_E_NO_MEMORY;

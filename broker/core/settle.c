@@ -142,7 +142,7 @@ static bool gather(struct sl_sched *self, struct sl_shard *shard, struct gatheri
         put_history(self, gathering, job);
         put_live_head(self, gathering, job);
     }
-    shard->settling[gathering->record_count++] = job->id;
+    shard->settling[gathering->record_count++] = job;
     return true;
 }
 
@@ -180,8 +180,8 @@ static void gather_old(struct sl_sched *self, struct sl_shard *shard, struct gat
 /* The jobs that went in whole are as their records say. */
 static void mark_settled(struct sl_sched *self, struct sl_shard *shard, const struct gathering *gathering) {
     for (uint32_t i = 0; i < gathering->record_count; i++) {
-        struct sl_job *job = sl_job_find(&shard->table, shard->settling[i]);
-        SL_ASSERT(job && job->first_unsettled > 0);
+        struct sl_job *job = shard->settling[i];
+        SL_ASSERT(job->first_unsettled > 0);
         job->first_unsettled = 0;
         sl_list_remove(&shard->dirty, &job->dirty);
         job->settling = true;
@@ -308,8 +308,8 @@ static uint64_t hot_bytes(const struct sl_sched *self) {
 void sl_shard_settled(struct sl_sched *self, struct sl_shard *shard) {
     uint64_t hot = hot_bytes(self);
     for (uint32_t i = 0; i < shard->settling_count; i++) {
-        struct sl_job *job = sl_job_find(&shard->table, shard->settling[i]);
-        SL_ASSERT(job && job->settling);
+        struct sl_job *job = shard->settling[i];
+        SL_ASSERT(job->settling);
         job->settling = false;
         if (job->first_unsettled > 0) continue; /* changed meanwhile: a later settle has it */
         if (sl_job_state_is_terminal((enum sl_job_state)job->state)) {

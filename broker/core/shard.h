@@ -106,7 +106,7 @@ struct sl_shard {
     struct sl_list dirty;  /* jobs whose record is older than they are, by first_unsettled */
     struct sl_list active; /* jobs that have started and not ended */
     struct sl_list ended;  /* jobs that ended and are not yet out of memory */
-    struct sl_job_id settling[SL_SETTLE_RECORDS_MAX]; /* whose records are in the settle that is on its way */
+    struct sl_job *settling[SL_SETTLE_RECORDS_MAX]; /* whose records are in the settle on its way: none leaves memory before it is there */
     uint32_t settling_count;
     uint64_t ended_settling; /* of those, the ones in a settle that is on its way */
     struct sl_list log;    /* entries behind the checkpoint */

@@ -66,25 +66,21 @@ static void free_watch(struct sl_sched *self, struct sl_watch *watch) {
     sl_pool_give(&self->pool, watch, sizeof *watch);
 }
 
-/* Walks the whole table: a follower that left is rare, and each job's list is short. */
+/* Walks the whole table, once: a follower that left is rare, and may have followed very many. */
 void sl_watch_forget_peer(struct sl_sched *self, uint64_t peer) {
-    bool again = true;
-    while (again) {
-        size_t cursor = 0;
-        struct sl_watch *watch;
-        again = false;
-        while (!again && (watch = sl_idmap_each(&self->watches, &cursor))) {
-            uint32_t kept = 0;
-            for (uint32_t i = 0; i < watch->peer_count; i++) {
-                if (watch->peers[i].peer != peer) watch->peers[kept++] = watch->peers[i];
-            }
-            watch->peer_count = kept;
-            if (kept > 0) continue;
-            struct sl_job *job = sl_job_find(&sl_shard_of(self, watch->id)->table, watch->id);
-            if (job) job->watched = SL_WATCHED_NOT;
-            free_watch(self, watch);
-            again = true; /* the table changed under the cursor */
+    size_t cursor = 0;
+    struct sl_watch *watch;
+    while ((watch = sl_idmap_each(&self->watches, &cursor))) {
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < watch->peer_count; i++) {
+            if (watch->peers[i].peer != peer) watch->peers[kept++] = watch->peers[i];
         }
+        watch->peer_count = kept;
+        if (kept > 0) continue;
+        struct sl_job *job = sl_job_find(&sl_shard_of(self, watch->id)->table, watch->id);
+        if (job) job->watched = SL_WATCHED_NOT;
+        free_watch(self, watch);
+        cursor--;
     }
 }
 

@@ -135,7 +135,7 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
     shard->batch_count = 0;
     shard->log_bytes = 0;
     shard->commits_under_way = shard->settles_under_way = 0;
-    shard->ended_settling = 0;
+    shard->ended_settling = shard->settling_count = 0;
     shard->settle_at = UINT64_MAX;
     sl_recover_clear(self, shard);
     sl_shard_forget(self, shard);

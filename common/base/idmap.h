@@ -33,7 +33,8 @@ void *sl_idmap_find(const struct sl_idmap *self, const uint8_t id[16]);
 /* Takes the member with that id out and returns it, or NULL. */
 void *sl_idmap_remove(struct sl_idmap *self, const uint8_t id[16]);
 
-/* Walks all members: start with *cursor = 0, ends with NULL. The table must not change meanwhile. */
+/* Walks all members: start with *cursor = 0, ends with NULL. The table must not change meanwhile, but for the member just given: who
+ * removes it takes 1 off *cursor, since another may have moved into its slot. One that moved over the table's end comes twice. */
 void *sl_idmap_each(const struct sl_idmap *self, size_t *cursor);
 
 #endif

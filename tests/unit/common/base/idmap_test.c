@@ -88,6 +88,22 @@ Test(idmap, an_empty_one_finds_nothing) {
     cr_assert_null(sl_idmap_each(&map, &cursor));
 }
 
+Test(idmap, members_may_be_removed_on_the_way_through) {
+    bool seen[MEMBER_COUNT] = {false};
+    for (int i = 0; i < MEMBER_COUNT; i++) toggle(&members[i]);
+    size_t cursor = 0;
+    struct member *member;
+    while ((member = sl_idmap_each(&map, &cursor))) {
+        int i = (int)(member - members);
+        seen[i] = true;
+        if (i % 3 == 0) continue;
+        toggle(member);
+        cursor--;
+    }
+    for (int i = 0; i < MEMBER_COUNT; i++) cr_assert(seen[i], "member %d was passed over", i);
+    check_all();
+}
+
 Test(idmap, room_that_was_reserved_needs_no_allocation) {
     cr_assert_eq(sl_idmap_reserve(&map, MEMBER_COUNT), SL_OK);
     memory.countdown = 0;
