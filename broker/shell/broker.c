@@ -7,6 +7,7 @@
 #include "io/clock.h"
 #include "io/log.h"
 #include "options.h"
+#include "pipeline_watch.h"
 
 #include <hiredis/hiredis.h>
 #include <malloc.h>
@@ -145,10 +146,30 @@ static void apply_pipelines(struct sl_broker *self) {
     }
 }
 
+static void on_pipeline_written(void *context, const char *path) {
+    sl_catalog_apply_path(((struct sl_broker *)context)->catalog, path);
+}
+
+static void on_pipeline_watch(void *context, int fd, unsigned events) {
+    (void)fd;
+    (void)events;
+    sl_pipeline_watch_ready(((struct sl_broker *)context)->pipeline_watch);
+}
+
+/* Watched before they are read, so that no change falls between. */
+static void watch_pipelines(struct sl_broker *self) {
+    if (self->options->pipeline_count == 0) return;
+    int rc = sl_pipeline_watch_new(self->options->pipelines, self->options->pipeline_count, on_pipeline_written, self,
+                                   &self->pipeline_watch);
+    if (!rc) rc = sl_loop_add_fd(self->loop, sl_pipeline_watch_fd(self->pipeline_watch), SL_LOOP_READ, on_pipeline_watch, self);
+    if (rc) sl_log(SL_LOG_WARNING, "pipeline files are not watched (%s): send SIGHUP after a change", sl_err_text(rc));
+}
+
 void sl_broker_catalog_read(struct sl_broker *self) {
     if (self->serving || !self->ledger_up) return;
     self->serving = true;
     step_kind(self, SL_EV_LEDGER_UP);
+    watch_pipelines(self);
     apply_pipelines(self);
 }
 

@@ -11,6 +11,7 @@
 #include "redis_check.h"
 
 struct sl_catalog;
+struct sl_pipeline_watch;
 
 /* The core tells peers apart by one number, the routers by one each: the lowest bit says which router. */
 enum { SL_PEER_OF_WORKER = 1 };
@@ -36,6 +37,7 @@ struct sl_broker {
     struct sl_sched *sched;
     struct sl_outbox *outbox;
     struct sl_catalog *catalog;
+    struct sl_pipeline_watch *pipeline_watch; /* NULL: the system has no more watches to give */
     struct sl_cluster cluster;
     struct sl_incarnation incarnation;
 

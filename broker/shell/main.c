@@ -10,6 +10,7 @@
 #include "io/yaml.h"
 #include "model/policy.h"
 #include "options.h"
+#include "pipeline_watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +168,8 @@ static void write_incarnation(const struct sl_broker *self) {
 static void stop(struct sl_broker *self) {
     sl_ledger_redis_free(&self->ledger);
     sl_catalog_free(&self->catalog);
+    if (self->pipeline_watch) sl_loop_remove_fd(self->loop, sl_pipeline_watch_fd(self->pipeline_watch));
+    sl_pipeline_watch_free(&self->pipeline_watch);
     if (self->front) sl_router_free(&self->front, LINGER_MS);
     if (self->back) sl_router_free(&self->back, LINGER_MS);
     if (self->links) sl_link_context_free(&self->links);

@@ -2,6 +2,7 @@
 import glob
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -66,6 +67,28 @@ class Life(unittest.TestCase):
         self.assertIn("completed", self.ok(dev, "jobs", "list"))
         self.assertEqual(dev.stop(), 0)
         self.assertEqual(glob.glob(os.path.dirname(dev.endpoint.removeprefix("ipc://"))), [])
+
+    def test_a_pipeline_file_that_changes_is_stored(self):
+        dev = self.serving()
+
+        def shows(name, words):
+            for _ in range(cluster.PATIENCE * 20):
+                shown = dev.run("pipelines", "show", name)
+                if words in shown.stdout:
+                    return
+                select.select([], [], [], 0.05)
+            self.fail(f"{name} does not show {words}:\n{shown.stdout}{shown.stderr}\n{dev.said()}")
+
+        text = 'name: {}\nversion: "2026-01-15"\nstages:\n  - {{name: {}, type: noop}}\n'
+        for name in ("added", "quick"):  # a new file; one that is there and is written in place
+            with open(os.path.join(dev.pipelines, f"{name}.yaml"), "w", encoding="utf-8") as file:
+                file.write(text.format(name, "fresh"))
+            shows(name, "fresh")
+        beside = os.path.join(dev.pipelines, "quick.yaml.new")  # as careful editors write
+        with open(beside, "w", encoding="utf-8") as file:
+            file.write(text.format("quick", "renamed"))
+        os.rename(beside, os.path.join(dev.pipelines, "quick.yaml"))
+        shows("quick", "renamed")
 
     def test_what_was_done_is_there_after_a_restart(self):
         dev = self.serving()
