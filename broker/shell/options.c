@@ -48,7 +48,7 @@ static const char help[] =
     "  --incarnation-file FILE  write this broker's incarnation there\n"
     "  --ready-fd N             write \"ready CLIENTS WORKERS INCARNATION\" there when serving\n"
     "  --timing NAME=MS,...     beat, takeover, heartbeat, lost, reply, grace, settle\n"
-    "                           [1000,3000,500,5000,2000,10000,1000]\n"
+    "                           [1000,3000,1000,5000,2000,10000,1000]\n"
     "  --log-level LEVEL        debug, info, warning, error                  [info, SLUICE_LOG_LEVEL]\n"
     "  --help, --version\n"
     "\n"

@@ -75,7 +75,7 @@ enum {
     /* Timers (configuration `timing`): production values. */
     SL_BEAT_MS = 1000,
     SL_TAKEOVER_MS = 3000,
-    SL_HEARTBEAT_MS = 500,
+    SL_HEARTBEAT_MS = 1000,
     SL_LOST_MS = 5000,
     SL_SETTLE_MS = 1000 /* a job under way gets a record when its changes are this old: most end before and need one only */
 };

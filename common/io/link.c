@@ -104,15 +104,16 @@ static void set_options(struct sl_link_socket *self) {
     set_option(self, ZMQ_SNDHWM, SEND_QUEUE_MAX);
     set_option(self, ZMQ_RCVHWM, RECEIVE_QUEUE_MAX);
     set_option(self, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
-    set_option(self, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
-    set_option(self, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
-    set_option(self, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
     set_option(self, ZMQ_TCP_KEEPALIVE, 1);
     if (self->is_router) {
         set_option(self, ZMQ_ROUTER_MANDATORY, 1);
         set_option(self, ZMQ_ROUTER_HANDOVER, 0);
         set_option(self, ZMQ_BACKLOG, BACKLOG);
     } else {
+        /* One side asks, with the time after which the other may give it up too: both see a link that is dead, at half the cost. */
+        set_option(self, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+        set_option(self, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+        set_option(self, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
         set_option(self, ZMQ_IMMEDIATE, 1);
         set_option(self, ZMQ_RECONNECT_IVL, RECONNECT_MS);
         set_option(self, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);

@@ -305,6 +305,24 @@ def restart(build, count):
             % (count, took, queued))
 
 
+def idle(build, count, seconds):
+    """A cluster in which nothing happens: what the broker uses, and what Redis is asked."""
+    def calls():
+        fields = [line.split(":", 1) for line in running.redis.command("INFO", "commandstats").decode().split("\r\n") if ":" in line]
+        return {name[8:]: int(values.split(",")[0].split("=")[1]) for name, values in fields if name.startswith("cmdstat_")}
+
+    with Folder() as folder, Cluster(build, folder, workers=count, slots=1, prefetch=0) as running:
+        import select
+        before, used, start = calls(), cpu_seconds([running.broker.pid]), time.monotonic()
+        select.poll().poll(seconds * 1000)  # time itself is what is waited for
+        took = time.monotonic() - start
+        used = cpu_seconds([running.broker.pid]) - used
+        asked = {name: number - before.get(name, 0) for name, number in calls().items()}
+        asked = {name: number for name, number in asked.items() if number > 0 and name != "info"}
+        say("idle %-17d workers for %.0f s: broker %.2f %% of a core; Redis was asked %s"
+            % (count, took, 100 * used / took, ", ".join("%s %d" % item for item in sorted(asked.items())) or "nothing"))
+
+
 def say(text):
     print(text, flush=True)
 
@@ -344,6 +362,7 @@ def main():
                                         lambda: cluster_bench(build, "chain", 10 * scale, 1, fsync="everysec"),
                                         lambda: floor(build, 10 * scale, 1, 8, fsync="everysec"), hop, lower_is_better=True),
         "backlog": lambda: backlog(build, [200, 400] if options.short else [10000, 100000, 1000000]),
+        "idle": lambda: idle(build, 2, 2) if options.short else idle(build, 100, 30),
         "restart": lambda: restart(build, 200 if options.short else 100000),
     }
     chosen = options.only.split(",") if options.only else list(parts)
