@@ -229,6 +229,9 @@ def compare(name, runs, sluice, floor_of, figure, form="%.0f", lower_is_better=F
     ratio = statistics.median(mine) / statistics.median(its)
     word = "%.2f x the floor's" % ratio if lower_is_better else "%.1f %% of the floor" % (100 * ratio)
     say("%-22s sluice %-28s floor %-28s %s" % (name, spread(mine, form), spread(its, form), word))
+    if lower_is_better:
+        say("%-22s p99 of a hop: sluice %s us, floor %s us" % ("", *(spread([1000 * f["hop_ms"]["p99"] for f in figures], form)
+                                                                  for figures in (ours, theirs))))
     cpu = statistics.median(f["cpu_seconds"] for f in ours), statistics.median(f["cpu_seconds"] for f in theirs)
     batch = statistics.median(f["transitions_per_commit"] for f in ours)
     say("%-22s CPU seconds of all processes: sluice %.2f, floor %.2f (%.1f x); %.1f transitions a commit, %.2f settles a commit"
