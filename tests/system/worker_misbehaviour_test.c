@@ -54,6 +54,12 @@ static const struct expectation expectations[] = {
     {"aborts", SL_OUTCOME_CRASH, "the stage was killed by SIGABRT", 5000},
     {"faults", SL_OUTCOME_CRASH, "the stage was killed by SIGSEGV", 5000},
     {"forges", SL_OUTCOME_CRASH, "the stage host answered for an attempt that it does not have", 5000},
+    {"no_output", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
+    {"bad_output", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
+    {"bad_value", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
+    {"empty_value", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
+    {"bad_key", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
+    {"bad_field", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
     {"nonsense", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
     {"cooperates", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
 };

@@ -128,10 +128,19 @@ static void read_path(struct sl_mp_reader *reader) {
     (void)sl_mp_read_str(reader, PATH_SIZE_MAX);
 }
 
+/* A bin that holds exactly one object within the limits of a value, or nothing if it may. */
+static struct sl_bytes read_object(struct sl_mp_reader *reader, size_t size_max, bool may_be_empty) {
+    struct sl_bytes object = sl_mp_read_bin(reader, size_max);
+    if (reader->rc || (may_be_empty && object.size == 0)) return object;
+    int rc = sl_mp_check(object, SL_VALUE_DEPTH_MAX, SL_VALUE_NODES_MAX);
+    if (rc) sl_mp_fail(reader, rc);
+    return object;
+}
+
 static void read_value(struct sl_mp_reader *reader) {
     if (sl_mp_read_array(reader, 2) != 2) sl_mp_fail(reader, SL_E_BAD_INPUT);
-    (void)sl_mp_read_str(reader, SL_NAME_MAX);
-    (void)sl_mp_read_bin(reader, SL_VALUE_BYTES_MAX);
+    if (!sl_text_is_state_key(sl_mp_read_str(reader, SL_NAME_MAX))) sl_mp_fail(reader, SL_E_BAD_INPUT);
+    (void)read_object(reader, SL_VALUE_BYTES_MAX, false);
 }
 
 static struct sl_bytes read_members(struct sl_mp_reader *reader, uint32_t count_max, member_reader *read,
@@ -182,6 +191,12 @@ int sl_pipe_read_task(struct sl_bytes body, struct sl_pipe_task *out_task) {
     return rc;
 }
 
+/* A success has an output, unless its only value is that already; nothing else has either. */
+static bool is_consistent(const struct sl_pipe_result *result) {
+    if (result->outcome != SL_OUTCOME_DONE) return result->value_count == 0 && result->output.size == 0;
+    return result->output.size > 0 || result->value_count == 1;
+}
+
 int sl_pipe_read_result(struct sl_bytes body, struct sl_pipe_result *out_result) {
     struct sl_mp_reader reader = open_body(body, 7);
     struct sl_pipe_result result;
@@ -190,8 +205,9 @@ int sl_pipe_read_result(struct sl_bytes body, struct sl_pipe_result *out_result)
     result.count = sl_mp_read_uint(&reader, INT64_MAX);
     result.duration_us = sl_mp_read_uint(&reader, UINT64_MAX);
     result.values = read_members(&reader, SL_STATE_KEYS_MAX, read_value, &result.value_count);
-    result.output = sl_mp_read_bin(&reader, SL_VALUE_BYTES_MAX);
+    result.output = read_object(&reader, SL_VALUE_BYTES_MAX, true);
     result.error = sl_mp_read_str(&reader, SL_REASON_MAX);
+    if (!is_consistent(&result)) sl_mp_fail(&reader, SL_E_BAD_INPUT);
     if (result.values.size + result.output.size > SL_RESULT_BYTES_MAX) sl_mp_fail(&reader, SL_E_LIMIT);
     int rc = sl_mp_end(&reader);
     if (rc == SL_OK) *out_result = result;
@@ -212,7 +228,7 @@ int sl_pipe_read_field(struct sl_bytes body, struct sl_pipe_note *out_note) {
     struct sl_mp_reader reader = open_body(body, 3);
     struct sl_pipe_note note = {.nonce = sl_mp_read_uint(&reader, UINT64_MAX)};
     note.name = sl_mp_read_str(&reader, SL_NAME_MAX);
-    note.value = sl_mp_read_bin(&reader, SL_FIELD_BYTES_MAX);
+    note.value = read_object(&reader, SL_FIELD_BYTES_MAX, false);
     if (!reader.rc && !sl_text_is_field(note.name)) sl_mp_fail(&reader, SL_E_BAD_INPUT);
     int rc = sl_mp_end(&reader);
     if (rc == SL_OK) *out_note = note;

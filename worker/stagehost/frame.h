@@ -75,7 +75,8 @@ void sl_pipe_put_result(struct sl_buf *buf, const struct sl_pipe_result *result)
 void sl_pipe_put_progress(struct sl_buf *buf, const struct sl_pipe_note *note);
 void sl_pipe_put_field(struct sl_buf *buf, const struct sl_pipe_note *note);
 
-/* Readers of a body; views are borrowed from it. 0, or the errors of the msgpack reader. */
+/* Readers of a body; views are borrowed from it. 0, or the errors of the msgpack reader. What a host says, results and fields, is read
+ * down to its values: each must be one object within the limits, under a name that can be one. */
 int sl_pipe_read_setup(struct sl_bytes body, struct sl_pipe_setup *out_setup);
 int sl_pipe_read_define(struct sl_bytes body, struct sl_digest *out_digest, struct sl_bytes *out_canonical);
 int sl_pipe_read_task(struct sl_bytes body, struct sl_pipe_task *out_task);

@@ -165,9 +165,40 @@ EXECUTE(strange_outcome) {
 /* A frame of its own on the host's socket: [17, nonce 1, done, ...]. */
 EXECUTE(forge_result) {
     UNUSED;
-    static const unsigned char frame[] = {10, 0, 0, 0, 0x98, 17, 1, 0, 0, 0, 0x90, 0xc4, 0, 0xa0};
+    static const unsigned char frame[] = {11, 0, 0, 0, 0x98, 17, 1, 0, 0, 0, 0x90, 0xc4, 1, 0xc0, 0xa0};
     (void)send(3, frame, sizeof frame, 0);
     return wait_for_ever();
+}
+
+/* A frame for the running attempt, whose nonce is the last part of its token: [kind, nonce, rest]. The host itself never answers. */
+static _Noreturn void forge(sluice_ctx *ctx, unsigned char head, unsigned char kind, const char *rest, size_t rest_size) {
+    unsigned char frame[64] = {0, 0, 0, 0, head, kind, 0xcf};
+    uint64_t nonce = strtoull(strrchr(host->task(ctx)->attempt_token, '.') + 1, NULL, 16);
+    size_t size = 7;
+    for (int shift = 56; shift >= 0; shift -= 8) frame[size++] = (unsigned char)(nonce >> shift);
+    memcpy(frame + size, rest, rest_size);
+    size += rest_size;
+    frame[0] = (unsigned char)(size - 4);
+    (void)send(3, frame, size, 0);
+    for (;;) (void)pause();
+}
+
+/* done, count and duration 0, then the values, the output, and no error. */
+#define FORGED_RESULT(name, text) \
+    EXECUTE(name) { \
+        UNUSED; \
+        static const char rest[] = "\0\0\0" text "\xa0"; \
+        forge(ctx, 0x98, 17, rest, sizeof rest - 1); \
+    }
+FORGED_RESULT(forge_no_output, "\x90\xc4\x00")
+FORGED_RESULT(forge_bad_output, "\x90\xc4\x01\xc1")
+FORGED_RESULT(forge_bad_value, "\x91\x92\xa1" "a\xc4\x02\x91\xc1\xc4\x00")
+FORGED_RESULT(forge_empty_value, "\x91\x92\xa1" "a\xc4\x00\xc4\x00")
+FORGED_RESULT(forge_bad_key, "\x91\x92\xa1" "-\xc4\x01\xc0\xc4\x00")
+
+EXECUTE(forge_bad_field) {
+    UNUSED;
+    forge(ctx, 0x94, 19, "\xa1" "f\xc4\x01\xc1", 6);
 }
 
 EXECUTE(send_nonsense) {
@@ -287,6 +318,12 @@ TYPE(aborts, .execute = abort_now);
 TYPE(faults, .execute = fault);
 TYPE(strange, .execute = strange_outcome);
 TYPE(forges, .execute = forge_result);
+TYPE(no_output, .execute = forge_no_output);
+TYPE(bad_output, .execute = forge_bad_output);
+TYPE(bad_value, .execute = forge_bad_value, .state_keys = key_a);
+TYPE(empty_value, .execute = forge_empty_value, .state_keys = key_a);
+TYPE(bad_key, .execute = forge_bad_key, .state_keys = key_a);
+TYPE(bad_field, .execute = forge_bad_field);
 TYPE(nonsense, .execute = send_nonsense);
 TYPE(cooperates, .execute = cooperate);
 TYPE(field, .execute = set_field);
@@ -298,7 +335,7 @@ static const sluice_registration *const types[] = {
     &type_twice, &type_nothing, &type_garbage, &type_large, &type_deep, &type_one_key, &type_two_keys, &type_missing_key,
     &type_early_state, &type_undeclared, &type_handled, &type_bad_handler, &type_negative, &type_closes, &type_overflow,
     &type_ignores, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
-    &type_forges, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
+    &type_forges, &type_no_output, &type_bad_output, &type_bad_value, &type_empty_value, &type_bad_key, &type_bad_field, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
 static const sluice_registration_list list = {.size = sizeof list, .abi_major = SLUICE_ABI_MAJOR,
                                               .count = sizeof types / sizeof types[0], .registrations = types};
 

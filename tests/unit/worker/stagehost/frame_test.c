@@ -44,12 +44,15 @@ Test(frame, task_survives_the_way) {
     cr_assert(sl_bytes_is(read.tenant, "t") && sl_bytes_is(read.doc_key, "k") && sl_bytes_equal(read.input, task.input));
 }
 
+/* A state value of exactly that size: a bin of zeros. */
 static void put_value(struct sl_buf *values, size_t size) {
     struct sl_buf bytes;
     sl_buf_init(&bytes, sl_alloc_system());
     cr_assert_eq(sl_buf_reserve(&bytes, size), SL_OK);
     memset(bytes.data, 0, size);
     bytes.size = size;
+    const uint8_t head[] = {0xc6, (uint8_t)((size - 5) >> 24), (uint8_t)((size - 5) >> 16), (uint8_t)((size - 5) >> 8), (uint8_t)(size - 5)};
+    memcpy(bytes.data, head, sizeof head);
     sl_mp_array(values, 2);
     sl_mp_key(values, "key");
     sl_mp_bin(values, sl_buf_bytes(&bytes));
@@ -97,6 +100,55 @@ Test(frame, result_with_an_error_that_is_no_utf8_is_refused) {
     struct sl_pipe_result result = {.outcome = SL_OUTCOME_PERMANENT, .error = sl_text("\xff")}, read;
     sl_pipe_put_result(&buf, &result);
     cr_assert_neq(sl_pipe_read_result(only_body(SL_PIPE_RESULT), &read), SL_OK);
+}
+
+/* What reading a result says that holds this: a value under that key, if there is one, and an output. */
+static int read_forged(enum sl_outcome outcome, const char *key, struct sl_bytes value, struct sl_bytes output) {
+    struct sl_pipe_result result = {.outcome = outcome, .output = output}, read;
+    struct sl_buf values;
+    sl_buf_init(&values, sl_alloc_system());
+    if (key) {
+        sl_mp_array(&values, 2);
+        sl_mp_key(&values, key);
+        sl_mp_bin(&values, value);
+        result.value_count = 1;
+        result.values = sl_buf_bytes(&values);
+    }
+    sl_buf_clear(&buf);
+    sl_pipe_put_result(&buf, &result);
+    int rc = sl_pipe_read_result(only_body(SL_PIPE_RESULT), &read);
+    sl_buf_fini(&values);
+    return rc;
+}
+
+Test(frame, result_is_read_down_to_its_values) {
+    static const char deep[] = "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"
+                               "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x01";
+    const struct sl_bytes none = {NULL, 0}, nil = sl_text("\xc0"), reserved = sl_text("\xc1"), two = sl_text("\x01\x02");
+    cr_assert_eq(read_forged(SL_OUTCOME_DONE, NULL, none, nil), SL_OK);
+    cr_assert_eq(read_forged(SL_OUTCOME_DONE, "key", nil, none), SL_OK, "the only value is the output");
+    cr_assert_neq(read_forged(SL_OUTCOME_DONE, NULL, none, none), SL_OK);
+    cr_assert_neq(read_forged(SL_OUTCOME_DONE, NULL, none, reserved), SL_OK);
+    cr_assert_neq(read_forged(SL_OUTCOME_DONE, NULL, none, two), SL_OK);
+    cr_assert_eq(read_forged(SL_OUTCOME_DONE, NULL, none, sl_text(deep + 1)), SL_OK);
+    cr_assert_eq(read_forged(SL_OUTCOME_DONE, NULL, none, sl_text(deep)), SL_E_LIMIT);
+    cr_assert_neq(read_forged(SL_OUTCOME_DONE, "key", none, none), SL_OK);
+    cr_assert_neq(read_forged(SL_OUTCOME_DONE, "key", reserved, nil), SL_OK);
+    cr_assert_neq(read_forged(SL_OUTCOME_DONE, "no key", nil, nil), SL_OK);
+    cr_assert_eq(read_forged(SL_OUTCOME_RETRYABLE, NULL, none, none), SL_OK);
+    cr_assert_neq(read_forged(SL_OUTCOME_RETRYABLE, NULL, none, nil), SL_OK, "a failure has no output");
+    cr_assert_neq(read_forged(SL_OUTCOME_RETRYABLE, "key", nil, none), SL_OK);
+}
+
+Test(frame, field_must_hold_one_object) {
+    static const char *const values[] = {"", "\xc1", "\x01\x02"};
+    struct sl_pipe_note note = {.nonce = 1, .name = sl_text("a")}, read;
+    for (size_t i = 0; i < 3; i++) {
+        sl_buf_clear(&buf);
+        note.value = sl_text(values[i]);
+        sl_pipe_put_field(&buf, &note);
+        cr_assert_neq(sl_pipe_read_field(only_body(SL_PIPE_FIELD), &read), SL_OK, "case %zu", i);
+    }
 }
 
 Test(frame, field_must_have_the_name_of_a_field) {
