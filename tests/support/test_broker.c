@@ -116,8 +116,13 @@ static void on_field(struct test_broker *self, struct sl_bytes body, uint64_t me
     cr_assert_eq(sl_wire_field_decode(body, &field), SL_OK);
     self->field_count++;
     copy_text(self->field_name, sizeof self->field_name, field.name);
-    const struct sl_wire_field_ack ack = {.re = message_id};
-    cr_assert_eq(sl_wire_field_ack_encode(&buf, 3, &ack), SL_OK);
+    if (self->refuses_fields) {
+        const struct sl_wire_rejected rejected = {.re = message_id, .code = sl_text("UNSUPPORTED"), .message = sl_text("no")};
+        cr_assert_eq(sl_wire_rejected_encode(&buf, 3, &rejected), SL_OK);
+    } else {
+        const struct sl_wire_field_ack ack = {.re = message_id};
+        cr_assert_eq(sl_wire_field_ack_encode(&buf, 3, &ack), SL_OK);
+    }
     if (self->acks) {
         send_buf(self, &buf);
     } else {

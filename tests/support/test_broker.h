@@ -40,6 +40,7 @@ struct test_broker {
 
     bool acks;          /* answers RESULT and FIELD */
     bool beats;         /* sends HEARTBEAT */
+    bool refuses_fields; /* answers FIELD with REJECTED */
     bool knows_nobody;  /* answers everything but HELLO with RESET */
     uint64_t heartbeat_ms;
     uint64_t lost_ms;

@@ -127,6 +127,14 @@ Test(worker_misbehaviour, gives_state_keys_and_counts) {
     cr_assert_eq(fixture_leave(&fixture), 0);
 }
 
+Test(worker_misbehaviour, with_a_field_that_the_broker_refuses_is_heard_all_the_same) {
+    start(NULL);
+    fixture.broker.refuses_fields = true;
+    cr_assert_eq(attempt("field")->outcome, SL_OUTCOME_DONE);
+    cr_assert_eq(fixture.broker.field_count, 1);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
 Test(worker_misbehaviour, is_reported_with_the_last_lines) {
     start(NULL);
     cr_assert_str_eq(attempt("aborts")->detail, "signal: SIGABRT\nline one\nthe reason\n");

@@ -120,6 +120,7 @@ static const struct {
     [SL_AGENT_CANCEL] = {sl_agent_on_cancel, true},
     [SL_AGENT_RESULT_ACK] = {sl_agent_on_result_ack, true},
     [SL_AGENT_FIELD_ACK] = {sl_agent_on_field_ack, true},
+    [SL_AGENT_REJECTED] = {sl_agent_on_rejected, true},
     [SL_AGENT_DEFINE] = {sl_agent_on_define, true},
     [SL_AGENT_BEAT] = {on_nothing, true},
     [SL_AGENT_RESET] = {sl_agent_on_reset, true},

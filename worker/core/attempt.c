@@ -118,6 +118,7 @@ void sl_agent_attempt_end(struct sl_agent *self, struct attempt *attempt, const 
     self->result_bytes += outcome->blob_size;
     attempt->state = ATTEMPT_HELD;
     sl_list_append(&self->held, &attempt->link);
+    if (attempt->cancelled) sl_agent_fields_drop(self, attempt);
     sl_agent_attempt_release(self, attempt);
 }
 

@@ -55,37 +55,51 @@ int sl_agent_on_welcome(struct sl_agent *self, const struct sl_agent_event *even
     return SL_OK;
 }
 
-static void drop_fields(struct sl_agent *self, const struct attempt *attempt) {
-    struct sl_link *link = sl_list_first(&self->fields);
+static void drop_field(struct sl_agent *self, struct field *field) {
+    SL_ASSERT(field->attempt->field_count > 0);
+    field->attempt->field_count--;
+    sl_list_remove(&self->fields, &field->link);
+    sl_pool_give(&self->pool, field, field->size);
+}
+
+void sl_agent_fields_drop(struct sl_agent *self, struct attempt *attempt) {
+    struct sl_link *link = attempt->field_count ? sl_list_first(&self->fields) : NULL;
     while (link) {
         struct field *field = SL_CONTAINER(link, struct field, link);
         link = sl_list_next(&self->fields, link);
-        if (field->attempt != attempt) continue;
-        sl_list_remove(&self->fields, &field->link);
-        sl_pool_give(&self->pool, field, field->size);
+        if (field->attempt == attempt) drop_field(self, field);
     }
+    SL_ASSERT(attempt->field_count == 0);
 }
 
 int sl_agent_on_result_ack(struct sl_agent *self, const struct sl_agent_event *event) {
     struct attempt *attempt = sl_agent_attempt_find(self, &event->token);
     if (!attempt || (attempt->state != ATTEMPT_ENDED && attempt->state != ATTEMPT_HELD)) return SL_OK;
-    if (attempt->field_count) drop_fields(self, attempt);
+    sl_agent_fields_drop(self, attempt);
     sl_agent_attempt_forget(self, attempt);
     return SL_OK;
 }
 
-int sl_agent_on_field_ack(struct sl_agent *self, const struct sl_agent_event *event) {
+/* The broker has said its last word about that field. */
+static void settle_field(struct sl_agent *self, uint64_t message_id) {
     for (struct sl_link *link = sl_list_first(&self->fields); link; link = sl_list_next(&self->fields, link)) {
         struct field *field = SL_CONTAINER(link, struct field, link);
-        if (field->message_id != event->message_id) continue;
+        if (field->message_id != message_id) continue;
         struct attempt *attempt = field->attempt;
-        sl_list_remove(&self->fields, &field->link);
-        sl_pool_give(&self->pool, field, field->size);
-        SL_ASSERT(attempt->field_count > 0);
-        attempt->field_count--;
+        drop_field(self, field);
         sl_agent_attempt_release(self, attempt);
-        return SL_OK;
+        return;
     }
+}
+
+int sl_agent_on_field_ack(struct sl_agent *self, const struct sl_agent_event *event) {
+    settle_field(self, event->message_id);
+    return SL_OK;
+}
+
+/* A broker that cannot read a field now will not read it later either: without this it would hold its attempt's result for ever. */
+int sl_agent_on_rejected(struct sl_agent *self, const struct sl_agent_event *event) {
+    if (!event->rejected.retryable) settle_field(self, event->rejected.message_id);
     return SL_OK;
 }
 

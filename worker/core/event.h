@@ -34,6 +34,7 @@ enum sl_agent_event_kind {
     SL_AGENT_CANCEL,       /* token */
     SL_AGENT_RESULT_ACK,   /* token */
     SL_AGENT_FIELD_ACK,    /* message_id */
+    SL_AGENT_REJECTED,     /* rejected: the broker does not carry out what we said */
     SL_AGENT_DEFINE,       /* define */
     SL_AGENT_BEAT,         /* the broker lives */
     SL_AGENT_RESET,        /* the broker does not know us */
@@ -76,6 +77,10 @@ struct sl_agent_event {
         } done;
         struct sl_token token;
         uint64_t message_id;
+        struct {
+            uint64_t message_id;
+            bool retryable;
+        } rejected;
         struct {
             uint64_t done;
             uint64_t total; /* 0: unknown */

@@ -131,10 +131,17 @@ static void cancel_given(struct sl_agent *self, struct attempt *attempt) {
     effect->token = attempt->task.token;
 }
 
+/* Its fields are those of a job that nobody wants any more. */
+static void cancel_held(struct sl_agent *self, struct attempt *attempt) {
+    sl_agent_fields_drop(self, attempt);
+    sl_agent_attempt_release(self, attempt);
+}
+
 int sl_agent_on_cancel(struct sl_agent *self, const struct sl_agent_event *event) {
     struct attempt *attempt = sl_agent_attempt_find(self, &event->token);
     if (!attempt) return SL_OK;
     if (attempt->state == ATTEMPT_WAITING) sl_agent_attempt_return(self, attempt, "cancelled");
+    if (attempt->state == ATTEMPT_HELD) cancel_held(self, attempt);
     if (attempt->state == ATTEMPT_GIVEN) cancel_given(self, attempt);
     return SL_OK;
 }

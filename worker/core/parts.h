@@ -72,6 +72,8 @@ bool sl_agent_is_broken(const struct sl_agent *self);
 
 /* broker.c */
 
+/* Forgets the fields of an attempt: nobody waits for them any more. */
+void sl_agent_fields_drop(struct sl_agent *self, struct attempt *attempt);
 /* Says again what was not acknowledged, beats, or gives the link up. */
 void sl_agent_broker_due(struct sl_agent *self);
 uint64_t sl_agent_broker_deadline(const struct sl_agent *self);
@@ -91,6 +93,7 @@ int sl_agent_on_define(struct sl_agent *self, const struct sl_agent_event *event
 int sl_agent_on_cancel(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_result_ack(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_field_ack(struct sl_agent *self, const struct sl_agent_event *event);
+int sl_agent_on_rejected(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_host_ready(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_host_done(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_host_progress(struct sl_agent *self, const struct sl_agent_event *event);

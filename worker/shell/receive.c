@@ -92,7 +92,10 @@ static int on_rejected(struct sl_worker *self, struct sl_bytes body) {
     if (rc) return rc;
     const struct sl_log_field fields[] = {sl_log_text("code", rejected.code), sl_log_text("reason", rejected.message)};
     sl_log_with(SL_LOG_ERROR, fields, 2, "the broker refuses what this worker says");
-    sl_worker_step(self, (struct sl_agent_event){.kind = SL_AGENT_BEAT});
+    struct sl_agent_event event = {.kind = SL_AGENT_REJECTED};
+    event.rejected.message_id = rejected.re;
+    event.rejected.retryable = rejected.retryable;
+    sl_worker_step(self, event);
     return SL_OK;
 }
 

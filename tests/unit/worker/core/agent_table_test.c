@@ -101,6 +101,7 @@ static struct sl_agent_event event_of(enum sl_agent_event_kind kind) {
     case SL_AGENT_CANCEL:
     case SL_AGENT_RESULT_ACK: event.token = newest; break;
     case SL_AGENT_FIELD_ACK: event.message_id = (uint64_t)1 << 40; break;
+    case SL_AGENT_REJECTED: event.rejected.message_id = (uint64_t)1 << 40; break;
     case SL_AGENT_DEFINE:
         event.define.digest = fx->digest;
         event.define.canonical = sl_buf_bytes(&fx->canonical);

@@ -385,6 +385,49 @@ Test(agent, keeps_a_result_back_until_its_fields_are_acknowledged) {
     cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RESULT), 1);
 }
 
+/* An attempt that is done, and whose one field nobody has acknowledged: its token and the field's message. */
+static struct sl_token hold(uint64_t *out_message_id) {
+    struct sl_token token = fixture_assign(fx, STAGE_PLAIN, 60000);
+    fixture_field(fx, 1, &token, "one");
+    *out_message_id = fixture_first(fx, SL_AGENT_DO_FIELD)->field.message_id;
+    fixture_done(fx, 1, &token, 2000);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RESULT), 0);
+    return token;
+}
+
+Test(agent, takes_a_field_that_the_broker_refuses_for_settled) {
+    uint64_t message_id;
+    struct sl_token token = hold(&message_id);
+    struct sl_agent_event event = {.kind = SL_AGENT_REJECTED};
+    event.rejected.message_id = message_id + 1;
+    fixture_step(fx, event);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RESULT), 0, "it was about something else");
+    event.rejected.message_id = message_id;
+    event.rejected.retryable = true;
+    fixture_step(fx, event);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RESULT), 0, "it is said again");
+    event.rejected.retryable = false;
+    fixture_step(fx, event);
+    cr_assert_eq(fixture_result(fx, &token)->outcome, SL_OUTCOME_DONE);
+    fixture_pass(fx, 1000);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_FIELD), 0);
+}
+
+Test(agent, drops_the_fields_of_what_is_cancelled) {
+    uint64_t message_id;
+    struct sl_token token = hold(&message_id);
+    fixture_cancel(fx, &token);
+    cr_assert_eq(fixture_result(fx, &token)->outcome, SL_OUTCOME_DONE, "it had ended before; the broker knows what is stale");
+    fixture_ack(fx, &token);
+    token = fixture_assign(fx, STAGE_PLAIN, 60000);
+    fixture_field(fx, 1, &token, "one");
+    fixture_cancel(fx, &token);
+    fixture_died(fx, 1, SIGTERM, 0, true);
+    cr_assert_eq(fixture_result(fx, &token)->outcome, SL_OUTCOME_RETURNED);
+    fixture_pass(fx, 1000);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_FIELD), 0);
+}
+
 Test(agent, limits_the_fields_of_an_attempt) {
     struct sl_token token = fixture_assign(fx, STAGE_PLAIN, 60000);
     for (int i = 0; i < SL_FIELDS_MAX; i++) {
