@@ -38,7 +38,7 @@ int sl_spawner_start(const struct sl_spawner_config *config, struct sl_spawner *
  * its own copies. The end of the host is reported, also when it could not be started. 0, or SL_E_CLOSED: the spawner is gone. */
 int sl_spawner_host_start(const struct sl_spawner *self, uint32_t host, uint32_t generation, int channel, int claims, int output);
 
-/* Sends a signal to the process group of that host; one that is gone already is no error. 0, or SL_E_CLOSED. */
+/* Sends a signal to that host and its process group; one that is gone already is no error. 0, or SL_E_CLOSED. */
 int sl_spawner_host_signal(const struct sl_spawner *self, uint32_t host, uint32_t generation, int number);
 
 /* Takes the next report without waiting: 0; SL_E_AGAIN; SL_E_CLOSED: the spawner is gone, and every host with it. */

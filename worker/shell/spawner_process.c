@@ -97,12 +97,18 @@ static bool is_ending(pid_t pid) {
     return state == 'Z' || state == 'X' || (flags & PF_EXITING) != 0;
 }
 
-/* The leader is not reaped before its group was killed, so the number cannot be somebody else's. */
+/* The leader is not reaped before it was signalled, so the number cannot be somebody else's. A stage may have moved its process to
+ * another group: looked at afterwards, because whoever leaves later was still reached. */
+static void signal_host(pid_t leader, int number) {
+    (void)kill(-leader, number);
+    if (getpgid(leader) != leader) (void)kill(leader, number);
+}
+
 static void send_signal(struct spawner *self, const struct sl_spawner_request *request) {
     struct child *child = &self->children[request->host];
     if (child->pid == 0 || child->generation != request->generation) return;
     if (request->signal == SIGKILL && !is_ending(child->pid)) child->killed = true;
-    (void)kill(-child->pid, request->signal);
+    signal_host(child->pid, request->signal);
 }
 
 /* Takes one request: 1, 0 when there is none, negative when the worker is gone. */
@@ -200,7 +206,7 @@ static uint64_t now_ms(void) {
 
 static void kill_all(struct spawner *self) {
     for (uint32_t i = 0; i < self->config->host_count; i++) {
-        if (self->children[i].pid) (void)kill(-self->children[i].pid, SIGKILL);
+        if (self->children[i].pid) signal_host(self->children[i].pid, SIGKILL);
     }
     sweep(self);
 }

@@ -130,6 +130,22 @@ EXECUTE(fork_daemon) {
     return SLUICE_DONE;
 }
 
+/* Joins the process group of a child, so that its own number names no group any more. */
+EXECUTE(leave_group) {
+    UNUSED;
+    int ready[2];
+    char byte;
+    if (pipe(ready) != 0) return SLUICE_FAILED_RETRYABLE;
+    pid_t child = fork();
+    if (child == 0) {
+        if (setpgid(0, 0) != 0 || write(ready[1], "", 1) != 1) _exit(1);
+        return wait_for_ever();
+    }
+    if (read(ready[0], &byte, 1) != 1 || setpgid(0, child) != 0) return SLUICE_FAILED_RETRYABLE;
+    (void)signal(SIGTERM, SIG_IGN);
+    return wait_for_ever();
+}
+
 EXECUTE(write_endlessly) {
     UNUSED;
     for (;;) {
@@ -312,6 +328,7 @@ TYPE(overflow, .execute = overflow_stack);
 TYPE(ignores, .execute = ignore_terminate);
 TYPE(forks, .execute = fork_child);
 TYPE(daemon, .execute = fork_daemon);
+TYPE(regroups, .execute = leave_group);
 TYPE(endless, .execute = write_endlessly);
 TYPE(exits, .execute = exit_zero);
 TYPE(aborts, .execute = abort_now);
@@ -334,7 +351,7 @@ TYPE(refuses, .execute = write_map, .open = refuse_open);
 static const sluice_registration *const types[] = {
     &type_twice, &type_nothing, &type_garbage, &type_large, &type_deep, &type_one_key, &type_two_keys, &type_missing_key,
     &type_early_state, &type_undeclared, &type_handled, &type_bad_handler, &type_negative, &type_closes, &type_overflow,
-    &type_ignores, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
+    &type_ignores, &type_regroups, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
     &type_forges, &type_no_output, &type_bad_output, &type_bad_value, &type_empty_value, &type_bad_key, &type_bad_field, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
 static const sluice_registration_list list = {.size = sizeof list, .abi_major = SLUICE_ABI_MAJOR,
                                               .count = sizeof types / sizeof types[0], .registrations = types};
