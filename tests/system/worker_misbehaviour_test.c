@@ -50,6 +50,7 @@ static const struct expectation expectations[] = {
     {"forks", SL_OUTCOME_CRASH, "the stage was killed by SIGKILL", 5000},
     {"daemon", SL_OUTCOME_CRASH, "the stage was killed by SIGKILL", 5000},
     {"regroups", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
+    {"executes", SL_OUTCOME_DONE, "", 5000},
     {"endless", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
     {"exits", SL_OUTCOME_CRASH, "the stage ended its process with exit status 0", 5000},
     {"aborts", SL_OUTCOME_CRASH, "the stage was killed by SIGABRT", 5000},

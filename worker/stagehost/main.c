@@ -146,13 +146,18 @@ static int host_main(void) {
     return rc ? 1 : 0;
 }
 
+/* Whether the worker gave us a descriptor to speak on. A program that a plugin executes does not get it: it could answer for us. */
+static bool has_channel(void) {
+    return fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0;
+}
+
 int main(int argc, char **argv) {
-    if (argc == 3 && strcmp(argv[1], "--probe") == 0 && fcntl(CHANNEL_FD, F_GETFD) >= 0) return sl_probe(argv[2], CHANNEL_FD);
+    if (argc == 3 && strcmp(argv[1], "--probe") == 0 && has_channel()) return sl_probe(argv[2], CHANNEL_FD);
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)printf("sluice-stagehost %s\n", SLUICE_VERSION);
         return 0;
     }
-    if (argc == 1 && fcntl(CHANNEL_FD, F_GETFD) >= 0) return host_main();
+    if (argc == 1 && has_channel()) return host_main();
     (void)fprintf(stderr, "sluice-stagehost is started by sluice-worker; to look at a plugin: sluice plugin info FILE\n");
     return EXIT_USAGE;
 }

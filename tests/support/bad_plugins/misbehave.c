@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,13 @@ EXECUTE(forge_bad_field) {
     forge(ctx, 0x94, 19, "\xa1" "f\xc4\x01\xc1", 6);
 }
 
+/* Fails when a program that the stage executes could speak in the name of its host. */
+EXECUTE(execute_program) {
+    UNUSED;
+    bool is_open = system(": 2>/dev/null >&3") == 0;
+    return is_open ? SLUICE_FAILED_PERMANENT : SLUICE_DONE;
+}
+
 EXECUTE(send_nonsense) {
     UNUSED;
     (void)send(3, "\x04\x00\x00\x00nope", 8, 0);
@@ -329,6 +337,7 @@ TYPE(ignores, .execute = ignore_terminate);
 TYPE(forks, .execute = fork_child);
 TYPE(daemon, .execute = fork_daemon);
 TYPE(regroups, .execute = leave_group);
+TYPE(executes, .execute = execute_program);
 TYPE(endless, .execute = write_endlessly);
 TYPE(exits, .execute = exit_zero);
 TYPE(aborts, .execute = abort_now);
@@ -351,7 +360,7 @@ TYPE(refuses, .execute = write_map, .open = refuse_open);
 static const sluice_registration *const types[] = {
     &type_twice, &type_nothing, &type_garbage, &type_large, &type_deep, &type_one_key, &type_two_keys, &type_missing_key,
     &type_early_state, &type_undeclared, &type_handled, &type_bad_handler, &type_negative, &type_closes, &type_overflow,
-    &type_ignores, &type_regroups, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
+    &type_ignores, &type_regroups, &type_executes, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
     &type_forges, &type_no_output, &type_bad_output, &type_bad_value, &type_empty_value, &type_bad_key, &type_bad_field, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
 static const sluice_registration_list list = {.size = sizeof list, .abi_major = SLUICE_ABI_MAJOR,
                                               .count = sizeof types / sizeof types[0], .registrations = types};

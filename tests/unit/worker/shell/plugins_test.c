@@ -43,6 +43,7 @@ Test(plugins, of_a_directory_are_found_and_what_will_not_load_is_named) {
     look_at(NULL, 0, SLUICE_PLUGINS ":/nowhere:" SLUICE_BAD_PLUGINS);
     cr_assert_eq(named("probe.so")->state, SL_PLUGIN_LOADED);
     cr_assert_eq(named("misbehave.so")->state, SL_PLUGIN_LOADED);
+    cr_assert_eq(named("exec_load.so")->state, SL_PLUGIN_LOADED, "%s", named("exec_load.so")->reason);
     assert_failed("no_entry.so", "has no function sluice_plugin_v1");
     assert_failed("other_abi.so", "was built for plugin ABI 2");
     assert_failed("crash_load.so", "killed the process that loaded it by SIGSEGV; it last wrote: about to fall over");
