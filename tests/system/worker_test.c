@@ -23,8 +23,12 @@ static const char probe_pipeline[] =
     "  - {name: exit, type: crash, config: {signal: exit}}\n"
     "  - {name: stop, type: crash, config: {signal: STOP}}\n"
     "  - {name: short, type: sleep, config: {seconds: 0.4}}\n"
-    "  - {name: around, type: surroundings}\n";
-enum { NOTHING, ECHO, LONG, FLAKY, SEGV, EXIT, STOP, SHORT, AROUND };
+    "  - {name: around, type: surroundings}\n"
+    "  - {name: hungry, type: hungry}\n"
+    "  - {name: fills, type: fills}\n"
+    "  - {name: opens, type: opens}\n"
+    "  - {name: multiplies, type: multiplies}\n";
+enum { NOTHING, ECHO, LONG, FLAKY, SEGV, EXIT, STOP, SHORT, AROUND, HUNGRY, FILLS, OPENS, MULTIPLIES };
 
 static struct fixture fixture;
 
@@ -383,6 +387,43 @@ Test(worker, runs_stages_as_another_user) {
     cr_assert_not_null(strstr(text, wanted), "%s", text);
     cr_assert_eq(fixture_attempt(&fixture, SEGV, 5000)->outcome, SL_OUTCOME_CRASH);
     cr_assert_eq(fixture_attempt(&fixture, LONG, 200)->outcome, SL_OUTCOME_TIMEOUT);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+Test(worker, limits_the_processes_of_the_user_of_its_stages) {
+    const struct passwd *nobody = getpwnam("nobody");
+    if (geteuid() != 0 || !nobody) cr_skip_test("only root can give a stage to another user");
+    if (!may_execute(nobody)) cr_skip_test("the user nobody does not get to this build");
+    const char *const further[] = {"--stage-user", "nobody", "--stage-processes", "64", NULL};
+    cr_assert_eq(chmod(fixture.directory, 0755), 0);
+    fixture_worker(&fixture, probe_pipeline, further);
+    const struct test_result *result = fixture_attempt(&fixture, MULTIPLIES, 5000);
+    cr_assert_eq(result->outcome, SL_OUTCOME_RETRYABLE, "%s", result->error);
+    cr_assert_str_eq(result->error, "Resource temporarily unavailable after some children");
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+Test(worker, ends_a_stage_that_takes_memory_without_end) {
+#if defined(__SANITIZE_ADDRESS__)
+    cr_skip_test("a sanitized program needs more address space than any limit");
+#endif
+    const char *const further[] = {"--stage-memory", "256M", NULL};
+    fixture_worker(&fixture, probe_pipeline, further);
+    const struct test_result *result = fixture_attempt(&fixture, HUNGRY, 20000);
+    cr_assert_eq(result->outcome, SL_OUTCOME_CRASH, "%s", result->error);
+    cr_assert_str_eq(result->error, "the stage was killed by SIGABRT");
+    cr_assert_eq(strncmp(result->detail, "signal: SIGABRT\nno memory after 2", 33), 0, "%s", result->detail);
+    cr_assert_eq(fixture_attempt(&fixture, NOTHING, 5000)->outcome, SL_OUTCOME_DONE, "and goes on");
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+Test(worker, limits_the_files_of_a_stage) {
+    const char *const further[] = {"--stage-file-size", "2M", "--stage-files", "32", NULL};
+    fixture_worker(&fixture, probe_pipeline, further);
+    const struct test_result *result = fixture_attempt(&fixture, FILLS, 20000);
+    cr_assert_eq(result->outcome, SL_OUTCOME_CRASH, "%s", result->error);
+    cr_assert_str_eq(result->error, "the stage was killed by SIGXFSZ: it wrote a file above --stage-file-size");
+    cr_assert_str_eq(fixture_attempt(&fixture, OPENS, 5000)->error, "28 more files could be opened");
     cr_assert_eq(fixture_leave(&fixture), 0);
 }
 

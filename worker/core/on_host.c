@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <signal.h>
 #include <string.h>
 
 enum { TEXT_SIZE = 256 };
@@ -81,6 +82,7 @@ static void crash_text(const struct host *host, const struct sl_agent_event *eve
         signal_text(event->died.signal, name);
         add_text(text, &used, "the stage was killed by ");
         add_text(text, &used, name);
+        if (event->died.signal == SIGXFSZ) add_text(text, &used, ": it wrote a file above --stage-file-size");
     } else {
         add_text(text, &used, "the stage ended its process with exit status ");
         add_number(text, &used, (uint64_t)event->died.status);

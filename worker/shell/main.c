@@ -124,14 +124,15 @@ static void free_worker(struct sl_worker *self) {
 static int start_spawner(const struct sl_options *options, const char *program, char *const *environment,
                          struct sl_spawner *out_spawner) {
     char error[ERROR_SIZE];
-    const struct sl_spawner_config config = {
+    struct sl_spawner_config config = {
         .program = program,
         .environment = environment,
-        .user = options->stage_user,
+        .rights.limits = options->stage_limits,
         .host_count = options->slots,
         .grace_ms = HOST_GRACE_MS,
     };
-    int rc = make_data(options, error, sizeof error);
+    int rc = sl_host_rights_of(options->stage_user, &config.rights, error, sizeof error);
+    if (rc == SL_OK) rc = make_data(options, error, sizeof error);
     if (rc == SL_OK) rc = sl_spawner_start(&config, out_spawner, error, sizeof error);
     return rc ? say(EXIT_FAILED, error) : 0;
 }

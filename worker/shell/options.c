@@ -12,7 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 30000, GRACE_MS = 5000, PROBE_MS = 10000 };
+enum { DRAIN_MS = 30000, GRACE_MS = 5000, PROBE_MS = 10000, STAGE_FILES = 1024 };
+
+static const uint64_t stage_memory = (uint64_t)4 << 30, stage_file_size = (uint64_t)16 << 30;
+
+/* Less than these and a stage host does not even start, or cannot work. */
+static const uint64_t stage_memory_min = 64 << 20, stage_file_size_min = 1 << 20;
+enum { STAGE_FILES_MIN = 16, STAGE_FILES_MAX = 1 << 20, STAGE_PROCESSES_MAX = 1 << 22 };
 
 typedef int setter(struct sl_options *options, const char *value);
 
@@ -92,6 +98,37 @@ static int set_stage_user(struct sl_options *options, const char *value) {
     return SL_OK;
 }
 
+/* A size of at least `min`, or "none", which is 0. */
+static int set_size(const char *value, uint64_t min, uint64_t *out_size) {
+    uint64_t size = 0;
+    if (strcmp(value, "none") != 0 && (sl_text_to_size(value, &size) || size < min)) return SL_E_BAD_INPUT;
+    *out_size = size;
+    return SL_OK;
+}
+
+static int set_count(const char *value, uint64_t min, uint64_t max, uint64_t *out_count) {
+    uint64_t count;
+    if (sl_text_to_uint(value, max, &count) || count < min) return SL_E_BAD_INPUT;
+    *out_count = count;
+    return SL_OK;
+}
+
+static int set_stage_memory(struct sl_options *options, const char *value) {
+    return set_size(value, stage_memory_min, &options->stage_limits.memory);
+}
+
+static int set_stage_file_size(struct sl_options *options, const char *value) {
+    return set_size(value, stage_file_size_min, &options->stage_limits.file_size);
+}
+
+static int set_stage_files(struct sl_options *options, const char *value) {
+    return set_count(value, STAGE_FILES_MIN, STAGE_FILES_MAX, &options->stage_limits.files);
+}
+
+static int set_stage_processes(struct sl_options *options, const char *value) {
+    return set_count(value, 1, STAGE_PROCESSES_MAX, &options->stage_limits.processes);
+}
+
 static int set_log_level(struct sl_options *options, const char *value) {
     return sl_log_level_from_text(value, &options->log_level);
 }
@@ -145,6 +182,10 @@ static const struct option options_known[] = {
     {"drain-timeout", "TIME", set_drain, "on SIGTERM: how long running attempts may go on (SLUICE_DRAIN_TIMEOUT, 30s)"},
     {"pass-env", "NAME", add_pass_env, "a variable that stages see beside PATH HOME LANG TZ TMPDIR SLUICE_*; may be repeated"},
     {"stage-user", "NAME", set_stage_user, "the user as whom stages run; the worker must be root"},
+    {"stage-memory", "SIZE|none", set_stage_memory, "address space of a stage host, 64M or more; what a stage asks for beyond it fails (4G)"},
+    {"stage-files", "N", set_stage_files, "files and sockets that a stage host has open at once, 16 or more (1024)"},
+    {"stage-file-size", "SIZE|none", set_stage_file_size, "how large a file may be that a stage writes, 1M or more (16G)"},
+    {"stage-processes", "N", set_stage_processes, "processes and threads of the user of --stage-user on this machine (as many as that user may)"},
     {"log-level", "LEVEL", set_log_level, "debug, info, warning or error (SLUICE_LOG_LEVEL, info)"},
     {"insecure", NULL, set_insecure, "talk to a broker on another machine without encryption"},
     {"grace", "TIME", set_grace, "from SIGTERM to SIGKILL of an attempt (5s)"},
@@ -271,6 +312,7 @@ static void set_defaults(struct sl_options *options) {
     options->drain_ms = DRAIN_MS;
     options->grace_ms = GRACE_MS;
     options->probe_ms = PROBE_MS;
+    options->stage_limits = (struct sl_host_limits){.memory = stage_memory, .file_size = stage_file_size, .files = STAGE_FILES};
     options->heartbeat_ms = SL_HEARTBEAT_MS;
     options->lost_ms = SL_LOST_MS;
     set_program_directory(options);
@@ -287,6 +329,10 @@ static bool is_loopback(const char *endpoint) {
 static int check(const struct sl_options *options, char *error, size_t error_size) {
     if ((uint64_t)options->slots * (1 + (uint64_t)options->prefetch) > SL_SLOTS_MAX) {
         (void)snprintf(error, error_size, "--slots times (1 + --prefetch) is above %d: lower one of them", SL_SLOTS_MAX);
+        return SL_E_BAD_INPUT;
+    }
+    if (options->stage_limits.processes && !options->stage_user) {
+        (void)snprintf(error, error_size, "--stage-processes counts all processes of a user: give stages one of their own with --stage-user");
         return SL_E_BAD_INPUT;
     }
     if (!options->insecure && !options->list_plugins && !is_loopback(options->broker)) {

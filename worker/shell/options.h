@@ -2,6 +2,8 @@
 #ifndef SL_SHELL_OPTIONS_H
 #define SL_SHELL_OPTIONS_H
 
+#include "host_process.h"
+
 #include "io/log.h"
 
 #include <stdbool.h>
@@ -23,6 +25,7 @@ struct sl_options {
     const char *pass_env[SL_OPTION_LIST_MAX];
     uint32_t pass_env_count;
     const char *stage_user;
+    struct sl_host_limits stage_limits;
     enum sl_log_level log_level;
     bool insecure;
     uint32_t drain_ms;

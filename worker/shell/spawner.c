@@ -4,38 +4,14 @@
 #include "base/err.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The ids that hosts run under: the worker's own, or those of a named user, which only root can give away. */
-static int find_user(const char *name, uid_t *out_uid, gid_t *out_gid, char *error, size_t error_size) {
-    *out_uid = (uid_t)-1;
-    *out_gid = (gid_t)-1;
-    if (!name) return SL_OK;
-    const struct passwd *entry = getpwnam(name);
-    if (!entry) {
-        (void)snprintf(error, error_size, "--stage-user: there is no user \"%s\" on this machine", name);
-        return SL_E_NOT_FOUND;
-    }
-    if (geteuid() != 0 && entry->pw_uid != geteuid()) {
-        (void)snprintf(error, error_size, "--stage-user %s needs a worker that is started as root", name);
-        return SL_E_REFUSED;
-    }
-    *out_uid = entry->pw_uid;
-    *out_gid = entry->pw_gid;
-    return SL_OK;
-}
-
 int sl_spawner_start(const struct sl_spawner_config *config, struct sl_spawner *out_self, char *error, size_t error_size) {
     int pair[2];
-    uid_t uid;
-    gid_t gid;
-    int rc = find_user(config->user, &uid, &gid, error, error_size);
-    if (rc) return rc;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         (void)snprintf(error, error_size, "the spawner's socket cannot be made: %s", strerror(errno));
         return SL_E_IO;
@@ -44,7 +20,7 @@ int sl_spawner_start(const struct sl_spawner_config *config, struct sl_spawner *
     pid_t pid = fork();
     if (pid == 0) {
         (void)close(pair[0]);
-        sl_spawner_process(config, pair[1], uid, gid);
+        sl_spawner_process(config, pair[1]);
     }
     (void)close(pair[1]);
     if (pid < 0) {

@@ -4,6 +4,8 @@
 #ifndef SL_SHELL_SPAWNER_H
 #define SL_SHELL_SPAWNER_H
 
+#include "host_process.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -11,7 +13,7 @@
 struct sl_spawner_config {
     const char *program;         /* path of sluice-stagehost */
     char *const *environment;    /* of the hosts; NULL-terminated; one more is added: SLUICE_HOST */
-    const char *user;            /* that hosts run as, or NULL: as the worker */
+    struct sl_host_rights rights; /* of the hosts */
     uint32_t host_count;
     uint32_t grace_ms;           /* that hosts get to close their instances when the worker leaves */
 };
@@ -31,7 +33,7 @@ struct sl_spawner_report {
 };
 
 /* Forks it; `config` and what it points at is copied by the fork. Call it while the process has one thread and no signal blocked.
- * 0; SL_E_NOT_FOUND for an unknown user, SL_E_REFUSED when the user may not be changed, SL_E_IO; each with a sentence. */
+ * 0, or SL_E_IO with a sentence. */
 int sl_spawner_start(const struct sl_spawner_config *config, struct sl_spawner *out_self, char *error, size_t error_size);
 
 /* Has a host started in slot `host`, which must be empty. The three descriptors become the host's 3, 4, and 1 and 2; the caller keeps
@@ -60,6 +62,6 @@ struct sl_spawner_request {
 enum { SL_SPAWNER_FDS = 3 };
 
 /* What the forked child does; never returns. */
-_Noreturn void sl_spawner_process(const struct sl_spawner_config *config, int fd, uid_t uid, gid_t gid);
+_Noreturn void sl_spawner_process(const struct sl_spawner_config *config, int fd);
 
 #endif

@@ -2,8 +2,6 @@
  * but a table, and no opinion. */
 #include "spawner.h"
 
-#include "host_process.h"
-
 #include "base/err.h"
 
 #include <errno.h>
@@ -34,8 +32,6 @@ struct spawner {
     const struct sl_spawner_config *config;
     int fd;
     int signal_fd;
-    uid_t uid;
-    gid_t gid;
     struct child *children; /* one a slot */
 };
 
@@ -60,8 +56,7 @@ static void start(struct spawner *self, const struct sl_spawner_request *request
         .program = self->config->program,
         .parent = getpid(),
         .environment = self->config->environment,
-        .uid = self->uid,
-        .gid = self->gid,
+        .rights = &self->config->rights,
         .host = request->host,
         .generation = request->generation,
         .channel = fds[0],
@@ -265,11 +260,11 @@ static int set_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-void sl_spawner_process(const struct sl_spawner_config *config, int fd, uid_t uid, gid_t gid) {
+void sl_spawner_process(const struct sl_spawner_config *config, int fd) {
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_NAME, "sluice-spawner", 0, 0, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    struct spawner self = {.config = config, .fd = fd, .uid = uid, .gid = gid, .signal_fd = set_signals()};
+    struct spawner self = {.config = config, .fd = fd, .signal_fd = set_signals()};
     self.children = calloc(config->host_count, sizeof *self.children);
     if (!self.children || self.signal_fd < 0) exit(1);
     for (uint32_t i = 0; i < config->host_count; i++) self.children[i].reported = true;

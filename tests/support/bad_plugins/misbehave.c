@@ -1,6 +1,7 @@
 /* Stage types that do what a stage must not do, one a misbehaviour, and a few that do unusual things that are allowed. */
 #include <sluice/stage.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -225,6 +226,58 @@ EXECUTE(execute_program) {
     return is_open ? SLUICE_FAILED_PERMANENT : SLUICE_DONE;
 }
 
+/* These four stop by themselves far above the limits of the tests, so that a limit that fails costs a test and not the machine. */
+enum { TAKEN_MIB_MAX = 1024, WRITTEN_MIB_MAX = 64, CHILDREN_MAX = 400 };
+
+/* Takes memory, and uses it, until there is none; then ends as a C++ program would. */
+EXECUTE(take_memory) {
+    UNUSED;
+    size_t mib = (size_t)1 << 20;
+    for (size_t taken = 0; taken < TAKEN_MIB_MAX; taken += 8) {
+        char *memory = malloc(8 * mib);
+        if (!memory) {
+            (void)fprintf(stderr, "no memory after %zu MiB\n", taken);
+            abort();
+        }
+        memset(memory, 1, 8 * mib);
+    }
+    return SLUICE_FAILED_RETRYABLE;
+}
+
+/* Lets a file grow that has no name, so that nobody need remove it. */
+EXECUTE(write_file) {
+    UNUSED;
+    static char block[1 << 20];
+    FILE *file = tmpfile();
+    for (int written = 0; file && written < WRITTEN_MIB_MAX; written++) {
+        if (fwrite(block, sizeof block, 1, file) != 1) break;
+    }
+    return SLUICE_FAILED_RETRYABLE;
+}
+
+EXECUTE(open_files) {
+    UNUSED;
+    int count = 0;
+    while (open("/dev/null", O_RDONLY) >= 0) count++;
+    char sentence[64];
+    (void)snprintf(sentence, sizeof sentence, "%d more files could be opened", count);
+    host->fail(ctx, sentence);
+    return SLUICE_FAILED_RETRYABLE;
+}
+
+/* Starts children until that is refused. */
+EXECUTE(start_processes) {
+    UNUSED;
+    int count = 0;
+    pid_t child;
+    while ((child = fork()) > 0 && count < CHILDREN_MAX) count++;
+    if (child == 0) return wait_for_ever();
+    char sentence[64];
+    (void)snprintf(sentence, sizeof sentence, "%s after %s", strerror(errno), count > 0 ? "some children" : "no child");
+    host->fail(ctx, sentence);
+    return SLUICE_FAILED_RETRYABLE;
+}
+
 EXECUTE(send_nonsense) {
     UNUSED;
     (void)send(3, "\x04\x00\x00\x00nope", 8, 0);
@@ -338,6 +391,10 @@ TYPE(forks, .execute = fork_child);
 TYPE(daemon, .execute = fork_daemon);
 TYPE(regroups, .execute = leave_group);
 TYPE(executes, .execute = execute_program);
+TYPE(hungry, .execute = take_memory);
+TYPE(fills, .execute = write_file);
+TYPE(opens, .execute = open_files);
+TYPE(multiplies, .execute = start_processes);
 TYPE(endless, .execute = write_endlessly);
 TYPE(exits, .execute = exit_zero);
 TYPE(aborts, .execute = abort_now);
@@ -360,7 +417,7 @@ TYPE(refuses, .execute = write_map, .open = refuse_open);
 static const sluice_registration *const types[] = {
     &type_twice, &type_nothing, &type_garbage, &type_large, &type_deep, &type_one_key, &type_two_keys, &type_missing_key,
     &type_early_state, &type_undeclared, &type_handled, &type_bad_handler, &type_negative, &type_closes, &type_overflow,
-    &type_ignores, &type_regroups, &type_executes, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
+    &type_ignores, &type_regroups, &type_hungry, &type_fills, &type_opens, &type_multiplies, &type_executes, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
     &type_forges, &type_no_output, &type_bad_output, &type_bad_value, &type_empty_value, &type_bad_key, &type_bad_field, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
 static const sluice_registration_list list = {.size = sizeof list, .abi_major = SLUICE_ABI_MAJOR,
                                               .count = sizeof types / sizeof types[0], .registrations = types};

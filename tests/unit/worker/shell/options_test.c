@@ -35,6 +35,10 @@ Test(options, have_defaults) {
     cr_assert_eq(options.prefetch, 1);
     cr_assert_eq(options.drain_ms, 30000);
     cr_assert_eq(options.grace_ms, 5000);
+    cr_assert_eq(options.stage_limits.memory, (uint64_t)4 << 30);
+    cr_assert_eq(options.stage_limits.file_size, (uint64_t)16 << 30);
+    cr_assert_eq(options.stage_limits.files, 1024);
+    cr_assert_eq(options.stage_limits.processes, 0, "as many as the user may");
 }
 
 Test(options, take_values_in_both_forms) {
@@ -72,6 +76,26 @@ Test(options, name_what_is_wrong) {
     assert_refused(read_words("--isolation", "none", NULL), "--isolation cannot be \"none\"");
     assert_refused(read_words("--pass-env", "A=b", NULL), "--pass-env cannot be");
     cr_assert_eq(read_words("--slots", "256", "--prefetch", "15", NULL), SL_OK, "at the limit");
+}
+
+Test(options, limit_what_a_stage_may_use) {
+    cr_assert_eq(read_words("--stage-memory", "512M", "--stage-file-size", "2G", "--stage-files", "64", "--stage-user", "x",
+                            "--stage-processes", "32", NULL), SL_OK, "%s", error);
+    cr_assert_eq(options.stage_limits.memory, 512 << 20);
+    cr_assert_eq(options.stage_limits.file_size, (uint64_t)2 << 30);
+    cr_assert_eq(options.stage_limits.files, 64);
+    cr_assert_eq(options.stage_limits.processes, 32);
+    cr_assert_eq(read_words("--stage-memory", "none", "--stage-file-size", "none", NULL), SL_OK);
+    cr_assert_eq(options.stage_limits.memory, 0);
+    cr_assert_eq(options.stage_limits.file_size, 0);
+    cr_assert_eq(read_words("--stage-memory", "64M", "--stage-file-size", "1M", "--stage-files", "16", NULL), SL_OK, "at the limit");
+    assert_refused(read_words("--stage-memory", "63M", NULL), "--stage-memory cannot be \"63M\"");
+    assert_refused(read_words("--stage-memory", "much", NULL), "--stage-memory cannot be \"much\"");
+    assert_refused(read_words("--stage-file-size", "0", NULL), "--stage-file-size cannot be \"0\"");
+    assert_refused(read_words("--stage-files", "15", NULL), "--stage-files cannot be \"15\"");
+    assert_refused(read_words("--stage-files", "none", NULL), "--stage-files cannot be");
+    assert_refused(read_words("--stage-user", "x", "--stage-processes", "0", NULL), "--stage-processes cannot be \"0\"");
+    assert_refused(read_words("--stage-processes", "32", NULL), "give stages one of their own with --stage-user");
 }
 
 Test(options, do_not_send_plain_text_to_another_machine) {
