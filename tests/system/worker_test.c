@@ -27,8 +27,10 @@ static const char probe_pipeline[] =
     "  - {name: hungry, type: hungry}\n"
     "  - {name: fills, type: fills}\n"
     "  - {name: opens, type: opens}\n"
-    "  - {name: multiplies, type: multiplies}\n";
-enum { NOTHING, ECHO, LONG, FLAKY, SEGV, EXIT, STOP, SHORT, AROUND, HUNGRY, FILLS, OPENS, MULTIPLIES };
+    "  - {name: multiplies, type: multiplies}\n"
+    "  - {name: aborts, type: aborts}\n"
+    "  - {name: fails, type: fails}\n";
+enum { NOTHING, ECHO, LONG, FLAKY, SEGV, EXIT, STOP, SHORT, AROUND, HUNGRY, FILLS, OPENS, MULTIPLIES, ABORTS, FAILS };
 
 static struct fixture fixture;
 
@@ -414,6 +416,23 @@ Test(worker, ends_a_stage_that_takes_memory_without_end) {
     cr_assert_str_eq(result->error, "the stage was killed by SIGABRT");
     cr_assert_eq(strncmp(result->detail, "signal: SIGABRT\nno memory after 2", 33), 0, "%s", result->detail);
     cr_assert_eq(fixture_attempt(&fixture, NOTHING, 5000)->outcome, SL_OUTCOME_DONE, "and goes on");
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+/* A host that is given several quick tasks begins the next one before the worker knows of the last one's end. */
+Test(worker, keeps_the_last_lines_of_a_crash_among_quick_attempts) {
+    static struct sl_token before[24], after[24];
+    const char *const further[] = {"--slots", "1", "--prefetch", "100", NULL};
+    fixture_worker(&fixture, probe_pipeline, further);
+    for (int round = 0; round < REPEATED / 4; round++) {
+        test_broker_assign_many(&fixture.broker, NOTHING, 5000, sl_bytes(NULL, 0), 24, before);
+        struct sl_token crash = test_broker_assign(&fixture.broker, ABORTS, 5000, sl_bytes(NULL, 0));
+        struct sl_token failure = test_broker_assign(&fixture.broker, FAILS, 5000, sl_bytes(NULL, 0));
+        test_broker_assign_many(&fixture.broker, NOTHING, 5000, sl_bytes(NULL, 0), 24, after);
+        cr_assert_str_eq(test_broker_wait_result(&fixture.broker, &crash)->detail, "signal: SIGABRT\nline one\nthe reason\n");
+        cr_assert_str_eq(test_broker_wait_result(&fixture.broker, &failure)->detail, "warning: look\\x09here\n");
+        for (int i = 0; i < 24; i++) cr_assert_eq(test_broker_wait_result(&fixture.broker, &after[i])->outcome, SL_OUTCOME_DONE);
+    }
     cr_assert_eq(fixture_leave(&fixture), 0);
 }
 

@@ -100,8 +100,10 @@ err_after_channel:
 
 void sl_host_give(struct sl_host *self, const struct sl_agent_task *task) {
     SL_ASSERT(self->place_count < SL_CLAIM_COUNT);
+    bool follows = self->place_count > 0;
     const struct sl_pipe_task frame = {
         .sequence = self->next_sequence++,
+        .follows = follows,
         .token = task->token,
         .definition = task->definition,
         .timeout_ms = task->timeout_ms,
@@ -109,7 +111,8 @@ void sl_host_give(struct sl_host *self, const struct sl_agent_task *task) {
         .doc_key = task->doc_key,
         .input = task->input,
     };
-    self->places[self->place_count++] = (struct sl_host_place){.nonce = task->token.nonce, .sequence = frame.sequence};
+    if (!follows) self->tail.mark = self->tail.total;
+    self->places[self->place_count++] = (struct sl_host_place){.nonce = task->token.nonce, .sequence = frame.sequence, .follows = follows};
     if (self->claims) sl_claim_give(self->claims, frame.sequence);
     sl_pipe_put_task(&self->out, &frame);
 }
@@ -137,6 +140,11 @@ bool sl_host_reclaim(struct sl_host *self, uint64_t nonce) {
 
 bool sl_host_has_begun(const struct sl_host *self) {
     return self->place_count > 0 && self->claims && sl_claim_has_begun(self->claims, self->places[0].sequence);
+}
+
+void sl_host_words(const struct sl_host *self, size_t size_max, struct sl_buf *out) {
+    bool follows = self->place_count > 0 && self->places[0].follows;
+    sl_tail_text(&self->tail, follows ? &self->places[0].sequence : NULL, size_max, out);
 }
 
 int sl_host_flush(struct sl_host *self) {

@@ -12,6 +12,7 @@
 struct sl_host_place {
     uint64_t nonce;
     uint32_t sequence;
+    bool follows; /* its output begins behind a separator, not at the tail's mark */
 };
 
 struct sl_host {
@@ -59,6 +60,10 @@ void sl_host_answered(struct sl_host *self, uint64_t nonce);
 
 /* Whether the first of its tasks was begun; for a host that is dead. */
 bool sl_host_has_begun(const struct sl_host *self);
+
+/* What the first of its tasks wrote to stdout and stderr, the last size_max bytes of it, as sl_tail_text gives it. What it wrote before
+ * its answer is there when the output was read after the answer. */
+void sl_host_words(const struct sl_host *self, size_t size_max, struct sl_buf *out);
 
 /* Writes what is queued: 0; SL_E_AGAIN: more when the socket can be written; SL_E_CLOSED. */
 int sl_host_flush(struct sl_host *self);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DETAIL_MAX = SL_REASON_MAX - 64, DEAD_READS_MAX = 4096 };
+enum { DETAIL_MAX = SL_REASON_MAX - 64, DEAD_READS_MAX = 4096, OUTPUT_READS_MAX = 16 /* of a pipe as large as one may be made */ };
 
 static void host_event(struct sl_worker *self, const struct sl_host *host, struct sl_agent_event event) {
     event.host = host->index;
@@ -56,7 +56,7 @@ static void on_result(struct sl_worker *self, struct sl_host *host, const struct
     struct sl_agent_event event = {.kind = SL_AGENT_HOST_DONE, .nonce = result->nonce};
     struct sl_buf tail;
     sl_buf_init(&tail, sl_alloc_system());
-    if (result->outcome != SL_OUTCOME_DONE && host->tail.total > host->tail.mark) sl_tail_text(&host->tail, DETAIL_MAX, &tail);
+    if (result->outcome != SL_OUTCOME_DONE) sl_host_words(host, DETAIL_MAX, &tail);
     event.done.result = (struct sl_agent_result){
         .outcome = result->outcome,
         .value_count = result->value_count,
@@ -104,8 +104,8 @@ static int on_frame(struct sl_worker *self, struct sl_host *host, unsigned kind,
     }
 }
 
-/* Takes every whole frame that was read. False: the host was given up. */
-static bool take_frames(struct sl_worker *self, struct sl_host *host) {
+/* Takes every whole frame that was read. */
+static void take_frames(struct sl_worker *self, struct sl_host *host) {
     struct sl_bytes body;
     unsigned kind;
     int rc = 0;
@@ -113,12 +113,10 @@ static bool take_frames(struct sl_worker *self, struct sl_host *host) {
         rc = on_frame(self, host, kind, body);
         if (rc) break;
     }
-    if (rc == SL_OK) return true;
-    broken(self, host, "the stage wrote something of its own to the socket of its host");
-    return false;
+    if (rc) broken(self, host, "the stage wrote something of its own to the socket of its host");
 }
 
-/* The output is read first: what the next attempt writes is behind the mark then, never before it. */
+/* The output is read after the frames and before they are taken: all that an attempt wrote before its answer is there then. */
 static void on_channel(void *context, int fd, unsigned events) {
     struct sl_worker *self = context;
     struct sl_host *host = NULL;
@@ -128,16 +126,14 @@ static void on_channel(void *context, int fd, unsigned events) {
     if (!host) return;
     if (events & SL_LOOP_WRITE) sl_stages_flush(self);
     if (!(events & (SL_LOOP_READ | SL_LOOP_CLOSED))) return;
-    read_output(self, host);
-    uint64_t mark = host->tail.total;
     int rc = sl_host_read(host);
+    read_output(self, host);
     if (rc == SL_E_NO_MEMORY) sl_worker_out_of_memory();
     if (rc == SL_E_CLOSED) {
         broken(self, host, "the stage closed the socket of its host");
         return;
     }
-    uint32_t before = host->place_count;
-    if (rc > 0 && take_frames(self, host) && host->place_count < before) host->tail.mark = mark;
+    if (rc > 0) take_frames(self, host);
 }
 
 void sl_stages_start(struct sl_worker *self, uint32_t index) {
@@ -192,17 +188,15 @@ void sl_stages_flush(struct sl_worker *self) {
 /* Everything that a dead host said before its end. */
 static void read_rest(struct sl_worker *self, struct sl_host *host) {
     for (int i = 0; i < DEAD_READS_MAX && host->channel >= 0; i++) {
-        read_output(self, host);
-        uint64_t mark = host->tail.total;
-        uint32_t before = host->place_count;
         if (sl_host_read(host) <= 0) break;
-        if (take_frames(self, host) && host->place_count < before) host->tail.mark = mark;
+        read_output(self, host);
+        take_frames(self, host);
     }
-    uint64_t total;
-    do {
+    uint64_t total = UINT64_MAX;
+    for (int i = 0; i < OUTPUT_READS_MAX && host->tail.total != total; i++) {
         total = host->tail.total;
         read_output(self, host);
-    } while (host->tail.total > total && host->tail.total - host->tail.mark < SL_TAIL_SIZE);
+    }
 }
 
 static void close_host(struct sl_worker *self, struct sl_host *host) {
@@ -217,7 +211,7 @@ static void on_died(struct sl_worker *self, const struct sl_spawner_report *repo
     struct sl_buf tail;
     sl_buf_init(&tail, sl_alloc_system());
     read_rest(self, host);
-    sl_tail_text(&host->tail, DETAIL_MAX, &tail);
+    sl_host_words(host, DETAIL_MAX, &tail);
     struct sl_agent_event event = {.kind = SL_AGENT_HOST_DIED};
     event.died.signal = report->signal;
     event.died.status = report->status;

@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "wire/wire.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 enum { PATH_SIZE_MAX = 4096, TOKEN_DEPTH = 2, KIND_MAX = 255 };
 
 size_t sl_pipe_size(struct sl_bytes stream) {
@@ -29,6 +32,19 @@ int sl_pipe_next(struct sl_bytes *stream, struct sl_bytes *out_body, unsigned *o
     *out_body = body;
     *out_kind = (unsigned)kind;
     return 1;
+}
+
+/* Begins with the control character "record separator", which no log line holds. */
+void sl_pipe_separator(uint32_t sequence, char out_text[SL_PIPE_SEPARATOR_SIZE + 1]) {
+    (void)snprintf(out_text, SL_PIPE_SEPARATOR_SIZE + 1, "\x1e%08" PRIx32 "\n", sequence);
+}
+
+size_t sl_pipe_separator_at(struct sl_bytes bytes) {
+    if (bytes.size < SL_PIPE_SEPARATOR_SIZE || bytes.data[0] != 0x1e || bytes.data[SL_PIPE_SEPARATOR_SIZE - 1] != '\n') return 0;
+    for (size_t i = 1; i < SL_PIPE_SEPARATOR_SIZE - 1; i++) {
+        if (!strchr("0123456789abcdef", bytes.data[i]) || !bytes.data[i]) return 0;
+    }
+    return SL_PIPE_SEPARATOR_SIZE;
 }
 
 /* Writing: a frame's length is filled in when its end is known. */
@@ -69,8 +85,9 @@ void sl_pipe_put_define(struct sl_buf *buf, struct sl_digest digest, struct sl_b
 }
 
 void sl_pipe_put_task(struct sl_buf *buf, const struct sl_pipe_task *task) {
-    size_t start = begin(buf, SL_PIPE_TASK, 7);
+    size_t start = begin(buf, SL_PIPE_TASK, 8);
     sl_mp_uint(buf, task->sequence);
+    sl_mp_bool(buf, task->follows);
     sl_wire_token_put(buf, &task->token);
     sl_mp_bin(buf, sl_bytes(task->definition.bytes, sizeof task->definition.bytes));
     sl_mp_uint(buf, task->timeout_ms);
@@ -176,9 +193,10 @@ int sl_pipe_read_define(struct sl_bytes body, struct sl_digest *out_digest, stru
 }
 
 int sl_pipe_read_task(struct sl_bytes body, struct sl_pipe_task *out_task) {
-    struct sl_mp_reader reader = open_body(body, 7);
+    struct sl_mp_reader reader = open_body(body, 8);
     struct sl_pipe_task task;
     task.sequence = (uint32_t)sl_mp_read_uint(&reader, UINT32_MAX);
+    task.follows = sl_mp_read_bool(&reader);
     int rc = sl_wire_token_read(sl_mp_read_raw(&reader, TOKEN_DEPTH), &task.token);
     if (rc) sl_mp_fail(&reader, rc);
     sl_mp_read_bin_exact(&reader, task.definition.bytes, sizeof task.definition.bytes);

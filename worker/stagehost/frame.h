@@ -32,6 +32,7 @@ struct sl_pipe_setup {
 
 struct sl_pipe_task {
     uint32_t sequence; /* counts the tasks given to this host: its place in the claims */
+    bool follows;      /* given before the one before it was answered: the host marks where its output begins */
     struct sl_token token;
     struct sl_digest definition;
     uint32_t timeout_ms;
@@ -58,6 +59,14 @@ struct sl_pipe_note {
     struct sl_bytes name; /* of FIELD */
     struct sl_bytes value;
 };
+
+/* What a host writes to stderr before it begins a task that follows: the worker knows by it which attempt wrote what. The text ends
+ * with a NUL. */
+enum { SL_PIPE_SEPARATOR_SIZE = 10 };
+void sl_pipe_separator(uint32_t sequence, char out_text[SL_PIPE_SEPARATOR_SIZE + 1]);
+
+/* The size of the separator at the start of bytes, or 0: there is none. */
+size_t sl_pipe_separator_at(struct sl_bytes bytes);
 
 /* Takes one whole frame off the front of *stream: 1 with its body and kind; 0 when more bytes are needed; SL_E_LIMIT when it is
  * longer than SL_PIPE_FRAME_MAX; SL_E_BAD_INPUT when it is no array that begins with a kind. */

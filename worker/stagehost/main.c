@@ -80,12 +80,19 @@ static int on_define(struct host *host, struct sl_bytes body) {
     return rc ? rc : sl_runner_define(host->runner, digest, canonical);
 }
 
+static void separate_output(uint32_t sequence) {
+    char separator[SL_PIPE_SEPARATOR_SIZE + 1];
+    sl_pipe_separator(sequence, separator);
+    (void)!write(STDERR_FILENO, separator, SL_PIPE_SEPARATOR_SIZE); /* a stage may have closed it: then there are no lines either */
+}
+
 static int on_task(struct host *host, struct sl_bytes body) {
     struct sl_pipe_task task;
     struct sl_pipe_result result;
     int rc = sl_pipe_read_task(body, &task);
     if (rc) return rc;
     if (!sl_claim_begin(host->claims, task.sequence)) return SL_OK; /* the worker took it back */
+    if (task.follows) separate_output(task.sequence);
     cooperates = 0;
     sl_runner_run(host->runner, &task, &result);
     cooperates = 0;

@@ -32,12 +32,13 @@ static struct sl_bytes only_body(unsigned expected_kind) {
 
 Test(frame, task_survives_the_way) {
     const struct sl_pipe_task task = {
-        .sequence = 70000, .token = {.shard = 5, .epoch = 9, .run = 2, .stage = 3, .attempt = 4, .nonce = UINT64_MAX},
+        .sequence = 70000, .follows = true, .token = {.shard = 5, .epoch = 9, .run = 2, .stage = 3, .attempt = 4, .nonce = UINT64_MAX},
         .definition = {{1, 2}}, .timeout_ms = 1234, .tenant = sl_text("t"), .doc_key = sl_text("k"), .input = sl_text("\xc0")};
     struct sl_pipe_task read;
     sl_pipe_put_task(&buf, &task);
     cr_assert_eq(sl_pipe_read_task(only_body(SL_PIPE_TASK), &read), SL_OK);
     cr_assert_eq(read.sequence, task.sequence);
+    cr_assert(read.follows);
     cr_assert(sl_token_equal(&read.token, &task.token));
     cr_assert(sl_digest_equal(read.definition, task.definition));
     cr_assert_eq(read.timeout_ms, 1234);
@@ -160,6 +161,16 @@ Test(frame, field_must_have_the_name_of_a_field) {
     note.name = sl_text("1a");
     sl_pipe_put_field(&buf, &note);
     cr_assert_neq(sl_pipe_read_field(only_body(SL_PIPE_FIELD), &read), SL_OK);
+}
+
+Test(frame, separator_is_known_again_and_nothing_else_is_one) {
+    static const char *const others[] = {"", "\x1e", "\x1e" "0000000a", "\x1e" "0000000a ", "\x1e" "0000000g\n", "x0000000a\n"};
+    char text[SL_PIPE_SEPARATOR_SIZE + 1];
+    sl_pipe_separator(UINT32_MAX, text);
+    cr_assert_eq(strlen(text), SL_PIPE_SEPARATOR_SIZE);
+    cr_assert_eq(sl_pipe_separator_at(sl_text(text)), SL_PIPE_SEPARATOR_SIZE);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) cr_assert_eq(sl_pipe_separator_at(sl_text(others[i])), 0, "case %zu", i);
+    cr_assert_eq(sl_pipe_separator_at(sl_bytes("\x1e" "000\0" "000a\n", 10)), 0);
 }
 
 Test(frame, every_cut_of_a_stream_needs_more_bytes) {
