@@ -381,9 +381,10 @@ Test(worker, runs_stages_as_another_user) {
     const struct passwd *nobody = getpwnam("nobody");
     if (geteuid() != 0 || !nobody) cr_skip_test("only root can give a stage to another user");
     if (!may_execute(nobody)) cr_skip_test("the user nobody does not get to this build");
-    const char *const further[] = {"--stage-user", "nobody", NULL};
+    const char *const further[] = {"--stage-user", "nobody", "--plugin", SLUICE_BAD_PLUGINS "/root_load.so", NULL};
     cr_assert_eq(chmod(fixture.directory, 0755), 0);
     fixture_worker(&fixture, probe_pipeline, further);
+    cr_assert_not_null(strstr(fixture.broker.types, "root_load "), "a plugin was looked at with the rights of the worker");
     surroundings(text, sizeof text);
     (void)snprintf(wanted, sizeof wanted, "\nuid %d ", (int)nobody->pw_uid);
     cr_assert_not_null(strstr(text, wanted), "%s", text);

@@ -40,20 +40,6 @@ static _Noreturn void give_up(const char *what) {
     _exit(EXIT_NOT_STARTED);
 }
 
-void sl_host_process_prepare(pid_t parent) {
-    sigset_t none;
-    for (int number = 1; number < NSIG; number++) (void)signal(number, SIG_DFL); /* some cannot be set, and need not be */
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)setpgid(0, 0);
-    const struct rlimit no_core = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &no_core);
-    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    /* After any change of user, which takes it away again; then a look, because the parent may be dead already (V25). */
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (getppid() != parent) _exit(EXIT_NOT_STARTED);
-}
-
 static void set_user(const struct sl_host_rights *rights) {
     if (!rights->changes_user) return;
     if (setgroups(0, NULL) != 0 || setgid(rights->gid) != 0 || setuid(rights->uid) != 0) give_up("changing the user");
@@ -77,6 +63,22 @@ static void set_limits(const struct sl_host_limits *limits) {
     set_limit(RLIMIT_FSIZE, limits->file_size, "limiting the size of files");
     set_limit(RLIMIT_NOFILE, limits->files, "limiting open files");
     set_limit(RLIMIT_NPROC, limits->processes, "limiting processes");
+}
+
+void sl_host_process_prepare(pid_t parent, const struct sl_host_rights *rights) {
+    sigset_t none;
+    set_user(rights);
+    set_limits(&rights->limits);
+    for (int number = 1; number < NSIG; number++) (void)signal(number, SIG_DFL); /* some cannot be set, and need not be */
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)setpgid(0, 0);
+    const struct rlimit no_core = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    /* After any change of user, which takes it away again; then a look, because the parent may be dead already (V25). */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != parent) _exit(EXIT_NOT_STARTED);
 }
 
 /* Moves all out of the way first: a descriptor may carry the number that another one is to have. */
@@ -103,9 +105,7 @@ void sl_host_process_exec(const struct sl_host_process *process) {
     environment[count++] = mark;
     for (size_t i = 0; process->environment[i] && count < ENVIRONMENT_MAX - 1; i++) environment[count++] = process->environment[i];
     set_descriptors(process);
-    set_user(process->rights);
-    set_limits(&process->rights->limits);
-    sl_host_process_prepare(process->parent);
+    sl_host_process_prepare(process->parent, process->rights);
     (void)execve(process->program, arguments, environment);
     give_up(process->program);
 }

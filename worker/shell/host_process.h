@@ -45,8 +45,8 @@ struct sl_host_process {
 /* In the forked child: makes it a stage host and executes the program; never returns. */
 _Noreturn void sl_host_process_exec(const struct sl_host_process *process);
 
-/* Gives the child of a fork default signals, an empty mask, a process group of its own, and death with its parent `parent`. For
- * probes too. */
-void sl_host_process_prepare(pid_t parent);
+/* Gives the child of a fork its rights, default signals, an empty mask, a process group of its own, and death with its parent
+ * `parent`; ends it, with a line on stderr, when a right cannot be set. For probes too. */
+void sl_host_process_prepare(pid_t parent, const struct sl_host_rights *rights);
 
 #endif

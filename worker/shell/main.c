@@ -121,29 +121,27 @@ static void free_worker(struct sl_worker *self) {
     sl_loop_free(&self->loop);
 }
 
-static int start_spawner(const struct sl_options *options, const char *program, char *const *environment,
-                         struct sl_spawner *out_spawner) {
+/* Stage hosts are the program that looked at the plugins, with the same rights. */
+static int start_spawner(const struct sl_options *options, const struct sl_probing *probing, struct sl_spawner *out_spawner) {
     char error[ERROR_SIZE];
-    struct sl_spawner_config config = {
-        .program = program,
-        .environment = environment,
-        .rights.limits = options->stage_limits,
+    const struct sl_spawner_config config = {
+        .program = probing->program,
+        .environment = probing->environment,
+        .rights = probing->rights,
         .host_count = options->slots,
         .grace_ms = HOST_GRACE_MS,
     };
-    int rc = sl_host_rights_of(options->stage_user, &config.rights, error, sizeof error);
-    if (rc == SL_OK) rc = make_data(options, error, sizeof error);
+    int rc = make_data(options, error, sizeof error);
     if (rc == SL_OK) rc = sl_spawner_start(&config, out_spawner, error, sizeof error);
     return rc ? say(EXIT_FAILED, error) : 0;
 }
 
-static int with_plugins(const struct sl_options *options, const struct sl_plugins *plugins, const char *program,
-                        char *const *environment) {
+static int with_plugins(const struct sl_options *options, const struct sl_plugins *plugins, const struct sl_probing *probing) {
     if (options->list_plugins) return list_plugins(plugins, options->as_json);
     struct sl_worker worker = {.options = options, .plugins = plugins, .spawner = {.fd = -1}};
     log_plugins(plugins);
     if (options->insecure) sl_log(SL_LOG_WARNING, "--insecure: what goes to and from %s is not encrypted", options->broker);
-    int status = start_spawner(options, program, environment, &worker.spawner);
+    int status = start_spawner(options, probing, &worker.spawner);
     if (status) return status;
     status = run(&worker);
     free_worker(&worker);
@@ -160,13 +158,16 @@ int main(int argc, char **argv) {
     if (sl_path_absolute(options.data, data, sizeof data)) return say(EXIT_USAGE, "--data is no path");
     (void)snprintf(options.data, sizeof options.data, "%s", data);
     (void)snprintf(program, sizeof program, "%s/sluice-stagehost", options.program_directory);
+    struct sl_probing probing = {.program = program, .timeout_ms = options.probe_ms, .rights.limits = options.stage_limits};
+    if (sl_host_rights_of(options.stage_user, &probing.rights, error, sizeof error)) return say(EXIT_FAILED, error);
     char **environment = sl_environment_for_stages(options.pass_env, options.pass_env_count);
     if (!environment || sl_plugins_find(options.plugins, options.plugin_count, options.plugin_path, &plugins)) {
         return say(EXIT_FAILED, "out of memory");
     }
-    rc = sl_plugins_probe(&plugins, program, environment, options.probe_ms);
+    probing.environment = environment;
+    rc = sl_plugins_probe(&plugins, &probing);
     sl_plugins_rank(&plugins);
-    int status = rc ? say(EXIT_FAILED, "out of memory") : with_plugins(&options, &plugins, program, environment);
+    int status = rc ? say(EXIT_FAILED, "out of memory") : with_plugins(&options, &plugins, &probing);
     sl_plugins_fini(&plugins);
     free(environment);
     return status;

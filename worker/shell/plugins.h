@@ -2,6 +2,8 @@
 #ifndef SL_SHELL_PLUGINS_H
 #define SL_SHELL_PLUGINS_H
 
+#include "host_process.h"
+
 #include "base/buf.h"
 #include "base/bytes.h"
 
@@ -48,9 +50,18 @@ struct sl_plugins {
  * 0, or SL_E_NO_MEMORY. */
 int sl_plugins_find(const char *const *files, uint32_t file_count, const char *path, struct sl_plugins *out_plugins);
 
-/* Looks at each: starts `program` (sluice-stagehost) --probe FILE with that environment, several at a time, and reads what it says.
- * A plugin that ends its probe, or hangs it for timeout_ms, is failed, with a sentence. 0, or SL_E_NO_MEMORY. */
-int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *environment, uint32_t timeout_ms);
+/* How plugins are looked at. */
+struct sl_probing {
+    const char *program;      /* sluice-stagehost */
+    char *const *environment;
+    struct sl_host_rights rights;
+    uint32_t timeout_ms;
+};
+
+/* Looks at each: starts the program with --probe FILE, several at a time, and reads what it says. A plugin that ends its probe, or
+ * hangs it for timeout_ms, is failed, with a sentence. The caller has no other children: whatever a plugin left behind becomes one
+ * and is ended. 0, or SL_E_NO_MEMORY. */
+int sl_plugins_probe(struct sl_plugins *self, const struct sl_probing *probing);
 
 /* From what a probe wrote, to types: SL_E_BAD_INPUT when it is nothing that a probe writes. */
 int sl_plugin_read(struct sl_plugin *self);

@@ -12,18 +12,23 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 8, METADATA_MAX = 4 << 20, WORDS_MAX = 512, RESULT_FD = 3 };
+enum { AT_ONCE = 8, METADATA_MAX = 4 << 20, WORDS_MAX = 512, RESULT_FD = 3, LAST_READS_MAX = 64, SWEEPS_MAX = 1000 };
+enum { FDS = 3 }; /* that are waited for, of one probe */
 
 /* One probe under way. */
 struct probe {
     struct sl_plugin *plugin;
     pid_t pid;
-    int result; /* descriptors; -1 when their end was read */
+    int process; /* tells when it has ended: its pipes may be held open by what it left behind */
+    int result;  /* descriptors; -1 when their end was read */
     int words;
     uint32_t timeout_ms;
     uint64_t deadline;
@@ -32,9 +37,8 @@ struct probe {
     size_t last_words_size;
 };
 
-static _Noreturn void exec_probe(const char *program, const char *path, char *const *environment, int result, int words,
-                                 pid_t parent) {
-    char *arguments[] = {(char *)(uintptr_t)program, (char *)(uintptr_t)"--probe", (char *)(uintptr_t)path, NULL};
+static _Noreturn void exec_probe(const struct sl_probing *probing, const char *path, int result, int words, pid_t parent) {
+    char *arguments[] = {(char *)(uintptr_t)probing->program, (char *)(uintptr_t)"--probe", (char *)(uintptr_t)path, NULL};
     int null = open("/dev/null", O_RDONLY);
     int far_result = fcntl(result, F_DUPFD, RESULT_FD + 1), far_words = fcntl(words, F_DUPFD, RESULT_FD + 1);
     (void)dup2(null, 0);
@@ -42,26 +46,26 @@ static _Noreturn void exec_probe(const char *program, const char *path, char *co
     (void)dup2(far_words, 2);
     (void)dup2(far_result, RESULT_FD);
     (void)close_range(RESULT_FD + 1, ~0u, 0);
-    sl_host_process_prepare(parent);
-    (void)execve(program, arguments, environment);
+    sl_host_process_prepare(parent, &probing->rights);
+    (void)execve(probing->program, arguments, probing->environment);
     _exit(127);
 }
 
-static int begin(struct probe *probe, struct sl_plugin *plugin, const char *program, char *const *environment,
-                 uint32_t timeout_ms) {
+static int begin(struct probe *probe, struct sl_plugin *plugin, const struct sl_probing *probing) {
     int result[2], words[2];
     if (pipe2(result, O_CLOEXEC) != 0) return SL_E_IO;
     if (pipe2(words, O_CLOEXEC) != 0) goto err_after_result;
     pid_t parent = getpid();
     pid_t pid = fork();
-    if (pid == 0) exec_probe(program, plugin->path, environment, result[1], words[1], parent);
+    if (pid == 0) exec_probe(probing, plugin->path, result[1], words[1], parent);
     (void)close(result[1]);
     (void)close(words[1]);
     if (pid < 0) goto err_after_words;
     (void)setpgid(pid, pid); /* the child does the same */
     *probe = (struct probe){.plugin = plugin, .pid = pid, .result = result[0], .words = words[0]};
-    probe->timeout_ms = timeout_ms;
-    probe->deadline = sl_clock_now_ns() + (uint64_t)timeout_ms * 1000000u;
+    probe->process = pidfd_open(pid, 0); /* without it the end of its pipes says the same, later */
+    probe->timeout_ms = probing->timeout_ms;
+    probe->deadline = sl_clock_now_ns() + (uint64_t)probing->timeout_ms * 1000000u;
     return SL_OK;
 err_after_words:
     (void)close(words[0]);
@@ -128,14 +132,11 @@ static void judge(struct probe *probe, int status) {
     sl_buf_fini(&line);
 }
 
-/* What is left in the pipe of a dead process. */
-static void drain_words(struct probe *probe) {
-    if (probe->words < 0) return;
-    (void)fcntl(probe->words, F_SETFL, O_NONBLOCK);
-    char buffer[4 << 10];
-    ssize_t size;
-    for (int i = 0; i < 64 && (size = read(probe->words, buffer, sizeof buffer)) > 0; i++) keep_words(probe, buffer, (size_t)size);
-    (void)close(probe->words);
+/* What is left in a pipe of a dead process; more than that only somebody else writes. */
+static void read_rest(struct probe *probe, int *fd) {
+    if (*fd >= 0) (void)fcntl(*fd, F_SETFL, O_NONBLOCK);
+    for (int i = 0; i < LAST_READS_MAX && *fd >= 0; i++) read_some(probe, fd);
+    if (*fd >= 0) (void)close(*fd);
 }
 
 /* Kills the whole group: a process that ends already keeps its own status, and what it started must not stay. */
@@ -148,8 +149,9 @@ static void end(struct probe *probe) {
     (void)kill(-probe->pid, SIGKILL); /* once more, while the number is its own: it may have been forking */
     while (waitpid(probe->pid, &status, 0) < 0 && errno == EINTR) {
     }
-    if (probe->result >= 0) (void)close(probe->result);
-    drain_words(probe);
+    read_rest(probe, &probe->result);
+    read_rest(probe, &probe->words);
+    if (probe->process >= 0) (void)close(probe->process);
     judge(probe, status);
 }
 
@@ -161,20 +163,22 @@ static int wait_ms(const struct probe *probes, size_t count) {
 
 /* Waits for news of the probes under way; ends those that are done or late. Returns how many are left. */
 static size_t turn(struct probe *probes, size_t count) {
-    struct pollfd waits[2 * AT_ONCE];
+    struct pollfd waits[FDS * AT_ONCE];
     for (size_t i = 0; i < count; i++) {
-        waits[2 * i] = (struct pollfd){.fd = probes[i].result, .events = POLLIN};
-        waits[2 * i + 1] = (struct pollfd){.fd = probes[i].words, .events = POLLIN};
+        waits[FDS * i] = (struct pollfd){.fd = probes[i].result, .events = POLLIN};
+        waits[FDS * i + 1] = (struct pollfd){.fd = probes[i].words, .events = POLLIN};
+        waits[FDS * i + 2] = (struct pollfd){.fd = probes[i].process, .events = POLLIN};
     }
-    (void)poll(waits, 2 * count, wait_ms(probes, count));
+    (void)poll(waits, FDS * count, wait_ms(probes, count));
     uint64_t now = sl_clock_now_ns();
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
         struct probe *probe = &probes[i];
-        if (waits[2 * i].revents) read_some(probe, &probe->result);
-        if (waits[2 * i + 1].revents) read_some(probe, &probe->words);
-        probe->timed_out = now >= probe->deadline;
-        if (probe->result < 0 || probe->timed_out) {
+        if (waits[FDS * i].revents) read_some(probe, &probe->result);
+        if (waits[FDS * i + 1].revents) read_some(probe, &probe->words);
+        bool is_done = probe->result < 0 || waits[FDS * i + 2].revents;
+        probe->timed_out = !is_done && now >= probe->deadline;
+        if (is_done || probe->timed_out) {
             end(probe);
         } else {
             probes[left++] = *probe;
@@ -183,14 +187,31 @@ static size_t turn(struct probe *probes, size_t count) {
     return left;
 }
 
-int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *environment, uint32_t timeout_ms) {
+/* Ends the first of our children, and takes its end. False: there is none, or a kernel that does not list them. */
+static bool end_child(void) {
+    int pid;
+    FILE *list = fopen("/proc/thread-self/children", "re");
+    bool found = list && fscanf(list, "%d", &pid) == 1 && kill(pid, SIGKILL) == 0;
+    if (list) (void)fclose(list);
+    while (found && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    return found;
+}
+
+/* The children of those that are ended become ours in turn. Something that multiplies faster than this is left to its limits. */
+static void sweep(void) {
+    for (int i = 0; i < SWEEPS_MAX && end_child(); i++) {
+    }
+}
+
+static void probe_all(struct sl_plugins *self, const struct sl_probing *probing) {
     struct probe probes[AT_ONCE];
     size_t count = 0;
     uint32_t next = 0;
     while (count > 0 || next < self->count) {
         while (count < AT_ONCE && next < self->count) {
             struct sl_plugin *plugin = &self->items[next++];
-            if (begin(&probes[count], plugin, program, environment, timeout_ms) == SL_OK) {
+            if (begin(&probes[count], plugin, probing) == SL_OK) {
                 count++;
             } else {
                 sl_plugin_fail(plugin, "%s cannot be looked at: %s", plugin->path, strerror(errno));
@@ -198,6 +219,15 @@ int sl_plugins_probe(struct sl_plugins *self, const char *program, char *const *
         }
         if (count) count = turn(probes, count);
     }
+}
+
+int sl_plugins_probe(struct sl_plugins *self, const struct sl_probing *probing) {
+    int was_reaper = 0;
+    (void)prctl(PR_GET_CHILD_SUBREAPER, &was_reaper, 0, 0, 0); /* neither fails on a kernel that has pidfds */
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    probe_all(self, probing);
+    sweep();
+    (void)prctl(PR_SET_CHILD_SUBREAPER, was_reaper, 0, 0, 0);
     for (uint32_t i = 0; i < self->count; i++) {
         if (self->items[i].metadata.failed) return SL_E_NO_MEMORY;
     }

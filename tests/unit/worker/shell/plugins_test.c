@@ -7,10 +7,13 @@
 #include "io/clock.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct sl_plugins plugins;
@@ -18,7 +21,8 @@ static struct sl_plugins plugins;
 static void look_at(const char *const *files, uint32_t count, const char *path) {
     char **environment = sl_environment_for_stages(NULL, 0);
     cr_assert_eq(sl_plugins_find(files, count, path, &plugins), SL_OK);
-    cr_assert_eq(sl_plugins_probe(&plugins, SLUICE_BIN "/sluice-stagehost", environment, 2000), SL_OK);
+    const struct sl_probing probing = {.program = SLUICE_BIN "/sluice-stagehost", .environment = environment, .timeout_ms = 2000};
+    cr_assert_eq(sl_plugins_probe(&plugins, &probing), SL_OK);
     sl_plugins_rank(&plugins);
     free(environment);
 }
@@ -51,6 +55,17 @@ Test(plugins, of_a_directory_are_found_and_what_will_not_load_is_named) {
     assert_failed("hang_load.so", "did not finish loading within 2000 ms");
     assert_failed("bad_names.so", "has the state key \"123-key\"");
     cr_assert_lt(sl_clock_now_ns() - start, 30000000000u, "they are looked at side by side");
+    sl_plugins_fini(&plugins);
+}
+
+/* A process that the plugin left behind held the probe up until its time was over, and stayed. */
+Test(plugins, that_leave_a_process_behind_are_not_waited_for_and_it_is_ended) {
+    const char *const files[] = {SLUICE_BAD_PLUGINS "/daemon_load.so"};
+    cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0); /* what is left becomes our child */
+    look_at(files, 1, "");
+    cr_assert_eq(plugins.items[0].state, SL_PLUGIN_LOADED, "%s", plugins.items[0].reason);
+    cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1, "a process is left");
+    cr_assert_eq(errno, ECHILD);
     sl_plugins_fini(&plugins);
 }
 
