@@ -13,13 +13,28 @@ import tree
 
 COMPOSE, DOCKERFILE = "docker-compose.yml", "deploy/docker/Dockerfile"
 ONLY_V2 = {"include", "name"}        # top-level keys that docker-compose 1.29 does not know
-DRAIN_S = 30                         # how long a drain may take; a stop must wait longer
+DRAIN_S = 30                         # how long a broker or Redis may take to stop; a stop must wait longer
+# What a worker may take, one after the other: running attempts, their grace, the last acknowledgements, what the link still
+# has to send, the grace of idle hosts, and the kill of those that ignore it.
+WORKER_WAITS = (("worker/shell/options.c", r"\bDRAIN_MS = (\d+)"), ("worker/shell/options.c", r"\bGRACE_MS = (\d+)"),
+                ("worker/core/drain.c", r"grace_ms \+ (\d+)u"), ("worker/shell/session.c", r"\bLINGER_MS = (\d+)"),
+                ("worker/shell/main.c", r"\bHOST_GRACE_MS = (\d+)"),
+                ("worker/shell/spawner_process.c", r"\bKILL_AFTER_MS = (\d+)"))
+DEV, DEV_WAIT = "broker/cli/dev/dev.c", r"\bDRAIN_WORKERS_MS = (\d+)"
 READY = ["CMD", "sluice", "status", "--ready"]
 
 
 def seconds(duration):
     amount = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", str(duration))
     return int(amount[1] or 0) * 60 + int(amount[2] or 0) if amount else 0
+
+
+def number(path, pattern):
+    return int(re.search(pattern, tree.text(tree.SOURCE, path))[1])
+
+
+def worker_drain_s():
+    return sum(number(*wait) for wait in WORKER_WAITS) / 1000
 
 
 def problems(told):
@@ -52,8 +67,9 @@ def hardening(service):
 def life(name, service):
     depends = service.get("depends_on", {})
     check = service.get("healthcheck", {}).get("test", [])
+    drain = worker_drain_s() if name == "worker" else DRAIN_S
     rules = {
-        f"has less than {DRAIN_S} s to drain": seconds(service.get("stop_grace_period", "10s")) > DRAIN_S,
+        f"has no more than {drain} s to drain": seconds(service.get("stop_grace_period", "10s")) > drain,
         "has no health check": bool(check),
         "is not checked by sluice status --ready": name == "redis" or check[:4] == READY,
         "does not say what it waits for (depends_on with a condition)":
@@ -123,6 +139,10 @@ class Compose(unittest.TestCase):
     def test_file_keeps_the_rules(self):
         tree.assert_kept(self, problems(self.told))
 
+    def test_sluice_dev_waits_for_its_workers_as_long(self):
+        self.assertGreaterEqual(worker_drain_s(), 40, "a wait was not found where it stands")
+        self.assertGreater(number(DEV, DEV_WAIT) / 1000, worker_drain_s())
+
     def test_docker_compose_reads_it(self):
         read = subprocess.run(["docker-compose", "-f", COMPOSE, "config", "-q"], cwd=tree.SOURCE, capture_output=True,
                               text=True, check=False)
@@ -143,6 +163,7 @@ class Compose(unittest.TestCase):
                 ("services/worker/tmpfs", []), ("services/worker/cap_drop", ["NET_RAW"]),
                 ("services/worker/privileged", True), ("services/redis/security_opt", []),
                 ("services/redis/init", False), ("services/worker/stop_grace_period", "10s"),
+                ("services/worker/stop_grace_period", "40s"),
                 ("services/broker/healthcheck", {"test": ["CMD", "true"]}), ("services/redis/healthcheck", None),
                 ("services/worker/depends_on", ["broker"]), ("services/redis", None)):
             self.assertTrue(self.change(path, value), f"{path} = {value}")

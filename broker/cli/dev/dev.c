@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS_UP_MS = 15000, ASK_MS = 50, DRAIN_WORKERS_MS = 35000, STOP_MS = 15000, READY_AS = 3 };
+enum { WORKERS_UP_MS = 15000, ASK_MS = 50, DRAIN_WORKERS_MS = 45000, STOP_MS = 15000, READY_AS = 3 };
 
 static const uint64_t ns_per_ms = 1000000;
 
