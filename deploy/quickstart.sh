@@ -21,18 +21,29 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/steps.sh
 . deploy/steps.sh
 
+refuse() {
+  echo "$1; ./deploy/quickstart.sh --help shows all" >&2
+  exit 2
+}
+
 documents_folder=
 serve=0
 for argument in "$@"; do
   case $argument in
     --serve) serve=1 ;;
     -h | --help) usage; exit 0 ;;
-    -*) echo "unknown option $argument; ./deploy/quickstart.sh --help shows all" >&2; exit 2 ;;
-    *) documents_folder=$argument ;;
+    -*) refuse "there is no option $argument" ;;
+    '') refuse "the name of the folder is empty" ;;
+    *) [ -z "$documents_folder" ] || refuse "only one folder can be given, not both $documents_folder and $argument"
+      documents_folder=$argument ;;
   esac
 done
 if [ -n "$documents_folder" ]; then
-  documents_folder=$(cd "$caller_folder" && cd "$documents_folder" && pwd) || exit 2
+  absolute=$documents_folder
+  [ "${absolute:0:1}" = / ] || absolute=$caller_folder/$absolute
+  [ -e "$absolute" ] || refuse "there is no folder $documents_folder"
+  [ -d "$absolute" ] || refuse "$documents_folder is a file; name the folder that it is in"
+  documents_folder=$(cd "$absolute" 2>/dev/null && pwd) || refuse "the folder $documents_folder cannot be entered"
 fi
 
 data=build/quickstart
@@ -44,8 +55,19 @@ stop_cluster() {
   wait "$cluster" || true
   cluster=
 }
+# Ctrl-C: the cluster ends too, so "come back" means this command, once more.
+interrupt() {
+  if [ -n "$served" ]; then
+    echo "interrupted: the cluster is stopped; what it found stays in $data"
+  elif [ -n "$cluster" ]; then
+    echo "interrupted: the cluster is stopped; the same command goes on with the documents that are left"
+  fi
+  exit 130
+}
+served=
 trap 'stop_cluster; rm -rf "$temporary"' EXIT
-trap 'exit 130' INT
+trap interrupt INT
+trap 'exit 129' HUP
 trap 'exit 143' TERM
 
 # Fills `documents`; the names are in the order of the shell.
@@ -61,11 +83,12 @@ find_documents() {
   return 1
 }
 
-# Starts `sluice dev` and waits until it says on a pipe that it serves.
+# Starts `sluice dev` and waits until it says on a pipe that it serves. Ctrl-C is not for it (setsid): it is told to stop
+# once, when its clients have ended; a second word would make it hurry.
 start_cluster() {
   mkdir -p "$data"
   mkfifo "$temporary/ready"
-  build/bin/sluice dev deploy/pipelines --data "$data" --listen ipc --workers 2 --policies deploy/policies.yaml \
+  setsid build/bin/sluice dev deploy/pipelines --data "$data" --listen ipc --workers 2 --policies deploy/policies.yaml \
     --ready-fd 3 3>"$temporary/ready" >"$data/cluster.log" 2>&1 &
   cluster=$!
   if read -r -t 60 SLUICE_BROKER <"$temporary/ready"; then
@@ -79,9 +102,20 @@ start_cluster() {
 }
 
 # Submits every document as a job of its own and shows the progress; it closes with how many were new and how many known.
-# xargs starts the command more than once only when the names are too many for one.
+# The command runs more than once only when the names are too many for one; the first exit code that is not 0 counts.
 submit_documents() {
-  printf '%s\0' "${documents[@]}" | xargs -0 -s 1000000 build/bin/sluice submit auto --watch --each
+  local LC_ALL=C first=0 next=0 size code outcome=0
+  while [ "$first" -lt "${#documents[@]}" ] && [ "$outcome" -ne 130 ]; do
+    size=0
+    while [ "$next" -lt "${#documents[@]}" ] && [ $((size += ${#documents[next]} + 16)) -lt 1000000 ]; do
+      next=$((next + 1))
+    done
+    code=0
+    build/bin/sluice submit auto --watch --each "${documents[@]:first:next - first}" || code=$?
+    [ "$outcome" -ne 0 ] || outcome=$code
+    first=$next
+  done
+  return "$outcome"
 }
 
 print_result() {
@@ -113,6 +147,7 @@ print_result
 print_next
 if [ "$serve" -eq 1 ]; then
   printf '%-9s the cluster is up at %s; Ctrl-C stops it\n' serve "$SLUICE_BROKER"
+  served=1
   wait "$cluster"
 else
   step "$temporary/step.log" "stop everything" stop_cluster

@@ -275,7 +275,7 @@ int sl_follow_give_up(struct sl_follow *self, enum sl_follow_turn turn, const ch
     const char *plural = self->open_count == 1 ? "the job goes" : "the jobs go";
     switch (turn) {
     case SL_TURN_INTERRUPTED:
-        (void)fprintf(stderr, "\ndetached; %s on. come back with: %s\n", plural, again);
+        (void)fprintf(stderr, "\ndetached; %s on as long as the cluster runs. come back with: %s\n", plural, again);
         return SL_EXIT_INTERRUPTED;
     case SL_TURN_TIMEOUT:
         return sl_cli_fail(self->cli, SL_EXIT_TIMEOUT, "not ended in time; %s on. wait again: %s", plural, again);

@@ -133,8 +133,30 @@ class Quickstart(unittest.TestCase):
         self.assertEqual(serving.returncode, 143)
         self.run_line(f"build/bin/sluice status --ready --timeout 1s --broker {broker.group(1)}", expected=8)
 
-    def test_7_folder_that_is_not_there_gets_a_sentence(self):
-        self.assertIn("No such file", self.run_line(f"{QUICKSTART} {self.folder}/absent", expected=2))
+    def test_7_words_that_are_no_folder_get_a_sentence(self):
+        for words, sentence in ((f"{self.folder}/absent", "there is no folder"),
+                                (f"{self.documents}/animals.md", "is a file; name the folder that it is in"),
+                                (f"{self.folder} {self.documents}", "only one folder can be given"),
+                                ("''", "is empty"), ("--sreve", "there is no option --sreve")):
+            printed = self.run_line(f"{QUICKSTART} {words}", expected=2)
+            self.assertIn(sentence, printed)
+            self.assertEqual(printed.count("\n"), 1, printed)
+
+    def test_7_exit_code_is_that_of_the_command(self):
+        """An empty file is skipped: 1, whatever starts the command in between."""
+        self.write("empty.md", "")
+        self.assertIn("empty.md is empty", self.run_line(f"{QUICKSTART} {self.documents}", expected=1))
+        os.remove(os.path.join(self.documents, "empty.md"))
+
+    def test_7_interrupted_it_says_what_becomes_of_the_cluster(self):
+        with subprocess.Popen([QUICKSTART, self.documents, "--serve"], cwd=self.clone, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as serving:
+            for line in serving.stdout:
+                if "Ctrl-C stops it" in line:
+                    break
+            serving.send_signal(signal.SIGINT)
+            self.assertIn("interrupted: the cluster is stopped", serving.communicate()[0])
+        self.assertEqual(serving.returncode, 130)
 
     def test_8_nothing_is_left_running(self):
         for place in glob.glob("/proc/[0-9]*/cwd"):
