@@ -10,6 +10,7 @@ Examples:
   ./deploy/quickstart.sh                  the copyright file of every installed package
   ./deploy/quickstart.sh ~/notes          the files of a folder, and of the folders in it
   ./deploy/quickstart.sh --serve          the same, and the cluster stays up until Ctrl-C
+  ./deploy/quickstart.sh ~/notes --again  also the documents that are known, for one that failed or was changed back
 
 Installs what is missing (apt-get), builds into build/, and keeps what it found in build/quickstart/: a second run knows
 every document and does only those that changed. Remove that folder to begin anew.
@@ -28,9 +29,11 @@ refuse() {
 
 documents_folder=
 serve=0
+again=()
 for argument in "$@"; do
   case $argument in
     --serve) serve=1 ;;
+    --again) again=(--again) ;;
     -h | --help) usage; exit 0 ;;
     -*) refuse "there is no option $argument" ;;
     '') refuse "the name of the folder is empty" ;;
@@ -111,7 +114,7 @@ submit_documents() {
       next=$((next + 1))
     done
     code=0
-    build/bin/sluice submit auto --watch --each "${documents[@]:first:next - first}" || code=$?
+    build/bin/sluice submit auto --watch "${again[@]}" --each "${documents[@]:first:next - first}" || code=$?
     [ "$outcome" -ne 0 ] || outcome=$code
     first=$next
   done

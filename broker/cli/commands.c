@@ -14,9 +14,10 @@ static const struct sl_command commands[] = {
     {"submit", "PIPELINE[@VERSION] [FILE|GLOB ...]", "Queue a job, or one job per file",
      "sluice submit auto --each /usr/share/doc/a*/copyright --watch\n"
      "echo '{\"n\": 1}' | sluice submit hello --input - --wait -o json\n"
-     "sluice submit hello --key order-17\n",
+     "sluice submit hello --key order-17\n"
+     "sluice submit auto --each ~/notes/*.md --again\n",
      1, ANY,
-     {SL_FLAG_INPUT, SL_FLAG_EACH, SL_FLAG_KEY, SL_FLAG_DOC_KEY, SL_FLAG_LABEL, SL_FLAG_TENANT, SL_FLAG_WAIT,
+     {SL_FLAG_INPUT, SL_FLAG_EACH, SL_FLAG_AGAIN, SL_FLAG_KEY, SL_FLAG_DOC_KEY, SL_FLAG_LABEL, SL_FLAG_TENANT, SL_FLAG_WAIT,
       SL_FLAG_WATCH, SL_FLAG_IN_FLIGHT},
      sl_run_submit},
     {"watch", "JOB ...", "Follow jobs until they end; the exit code is the outcome", "sluice watch 0199a1b2\n", 1, ANY,

@@ -17,6 +17,9 @@
 /* Room that the map around the bytes takes at most. */
 enum { ENVELOPE_BYTES = 64 + SL_DOC_KEY_MAX };
 
+/* What stands behind the path in a document's key: the digest, and the time that --again adds. */
+enum { KEY_ENVELOPE = 128 };
+
 static int add_path(struct sl_files *self, const char *path) {
     if (self->count == self->capacity) {
         size_t capacity = self->capacity ? self->capacity * 2 : 64;
@@ -137,7 +140,7 @@ static int check_kind(const char *path, char *error, size_t error_size) {
 }
 
 int sl_file_to_document(const char *path, struct sl_buf *payload, struct sl_buf *doc_key, char *error, size_t error_size) {
-    char name[SL_DOC_KEY_MAX - 80];
+    char name[SL_DOC_KEY_MAX - KEY_ENVELOPE];
     int rc = check_name(path, name, sizeof name, error, error_size);
     if (!rc) rc = check_kind(path, error, error_size);
     if (rc) return rc;

@@ -214,6 +214,8 @@ int sl_run_submit(struct sl_cli *cli) {
     if (code == SL_EXIT_DONE && !each && cli->parsed.argument_count > 1)
         code = sl_cli_fail(cli, SL_EXIT_USAGE, "\"%.64s\" is one word too many; for a job per file say --each, for JSON --input FILE",
                            sl_cli_argument(cli, 1));
+    if (code == SL_EXIT_DONE && !each && sl_cli_flag(cli, SL_FLAG_AGAIN))
+        code = sl_cli_fail(cli, SL_EXIT_USAGE, "--again is for documents: say --each too; one job is submitted again under another --key");
     cli->patient = true;
     if (code == SL_EXIT_DONE) code = each ? sl_submit_each(cli, &words) : submit_one(cli, &words);
     sl_submit_words_fini(&words);

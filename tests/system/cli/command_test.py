@@ -177,6 +177,52 @@ class Each(ClusterCase):
         self.sluice("submit", "auto", "--each", expected=2)
 
 
+class Known(ClusterCase):
+    """Documents that the cluster has met."""
+    words = (os.path.join(cases.SOURCE, "deploy", "pipelines"),)
+
+    def test_again_does_what_is_known_once_more(self):
+        folder = os.path.join(self.dev.folder, "again")
+        os.makedirs(folder)
+        animals = os.path.join(folder, "animals.md")
+
+        def write(path, text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+
+        def found(word):
+            return json.loads(run("search", word, "--data", self.dev.data, "-o", "json").stdout)
+        for text in ("quokkas are small", "numbats eat termites"):
+            write(animals, f"# Animals\n\nWe know that {text}.\n")
+            self.sluice("submit", "auto", "--each", folder, "--wait")
+        write(animals, "# Animals\n\nWe know that quokkas are small.\n")
+        self.assertIn("--again", self.sluice("submit", "auto", "--each", folder, "--wait").stderr)
+        self.assertEqual(found("quokkas"), [], "changed back: known")
+        again = self.sluice("submit", "auto", "--each", folder, "--wait", "--again")
+        self.assertIn("1 file: 1 submitted, 0 known already", again.stdout)
+        self.assertEqual((len(found("quokkas")), found("numbats")), (1, []))
+        new = os.path.join(folder, "new.md")
+        write(new, "# New\n")
+        self.sluice("submit", "auto", "--each", new, "--again", "--wait")
+        self.assertIn("1 known already", self.sluice("submit", "auto", "--each", new, "--wait").stdout, "it has its own key")
+        self.sluice("submit", "auto", "--again", expected=2)
+
+    def test_failures_are_named_with_their_reasons(self):
+        folder = os.path.join(self.dev.folder, "failing")
+        os.makedirs(folder)
+        for number in range(12):
+            with open(os.path.join(folder, f"{number:02}.nxml"), "w", encoding="utf-8") as file:
+                file.write(f"<article>{number}")
+        first = self.sluice("submit", "auto", "--each", folder, "--watch", expected=5)
+        self.assertEqual(len(re.findall(r"(?m)^failed .*\d\d\.nxml: .*parse", first.stderr)), 10, first.stderr)
+        self.assertIn("... and 2 more failed", first.stderr)
+        again = self.sluice("submit", "auto", "--each", folder, "--watch", expected=5)
+        self.assertEqual(len(re.findall(r"(?m)^failed before .*\d\d\.nxml: .*parse", again.stderr)), 10, again.stderr)
+        self.assertIn("... and 2 more failed", again.stderr)
+        self.assertIn("--again", again.stderr)
+        self.assertNotIn("jobs list", again.stderr)
+
+
 class Cluster(ClusterCase):
     def test_pipelines_are_applied_shown_and_drawn(self):
         path = os.path.join(self.dev.folder, "new.yaml")
