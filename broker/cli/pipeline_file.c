@@ -45,17 +45,21 @@ static int load_policies(const struct sl_cli *cli, struct sl_policies *out_polic
     return code;
 }
 
-static int lint(const struct sl_cli *cli, const struct sl_pipeline *pipeline, const struct sl_stage_types *types, bool strict,
+static int lint(const struct sl_cli *cli, const struct sl_pipeline *pipeline, const struct sl_pipeline_check *check,
                 struct sl_problems *problems) {
     struct sl_policies policies;
+    if (check->errors_only) {
+        sl_pipeline_lint(pipeline, NULL, NULL, check->strict, problems);
+        return SL_EXIT_DONE;
+    }
     int code = load_policies(cli, &policies);
     if (code) return code;
-    sl_pipeline_lint(pipeline, types, &policies, strict, problems);
+    sl_pipeline_lint(pipeline, check->types, &policies, check->strict, problems);
     sl_policies_fini(&policies);
     return SL_EXIT_DONE;
 }
 
-static int parse(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_stage_types *types, bool strict,
+static int parse(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *check,
                  struct sl_problems *problems) {
     struct sl_tree tree;
     struct sl_yaml_error error;
@@ -65,20 +69,20 @@ static int parse(const struct sl_cli *cli, struct sl_pipeline_file *file, const 
         sl_problems_add(problems, SL_PROBLEM_ERROR, error.mark, NULL, "%s", error.sentence);
         return SL_E_BAD_INPUT;
     }
-    rc = sl_pipeline_from_tree(&tree, strict, sl_alloc_system(), problems, &file->pipeline);
+    rc = sl_pipeline_from_tree(&tree, check->strict, sl_alloc_system(), problems, &file->pipeline);
     sl_tree_fini(&tree);
     if (rc) return rc;
-    if (lint(cli, file->pipeline, types, strict, problems)) return SL_E_BAD_INPUT;
+    if (lint(cli, file->pipeline, check, problems)) return SL_E_BAD_INPUT;
     return problems->error_count > 0 ? SL_E_BAD_INPUT : SL_OK;
 }
 
-static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_stage_types *types, bool strict) {
+static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *check) {
     struct sl_problems problems;
     sl_problems_init(&problems, sl_alloc_system());
-    int rc = parse(cli, file, types, strict, &problems);
+    int rc = parse(cli, file, check, &problems);
     file->error_count = problems.error_count;
     for (uint32_t i = 0; i < problems.count; i++) file->warning_count += problems.items[i].severity == SL_PROBLEM_WARNING;
-    show(file, &problems);
+    if (rc || !check->errors_only) show(file, &problems);
     sl_problems_fini(&problems);
     if (rc == SL_OK) return SL_EXIT_DONE;
     sl_pipeline_free(&file->pipeline);
@@ -86,13 +90,13 @@ static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, c
     return sl_cli_fail(cli, SL_EXIT_FAILURE, "%s cannot be checked: %s", file->path, sl_err_text(rc));
 }
 
-int sl_pipeline_file_check(const struct sl_cli *cli, const char *path, const struct sl_stage_types *types, bool strict,
+int sl_pipeline_file_check(const struct sl_cli *cli, const char *path, const struct sl_pipeline_check *check,
                            struct sl_pipeline_file *out_file) {
     *out_file = (struct sl_pipeline_file){.path = path};
     sl_buf_init(&out_file->text, sl_alloc_system());
     char error[512];
     int rc = sl_file_read(path, SL_PIPELINE_TEXT_MAX, &out_file->text, error, sizeof error);
-    if (rc == SL_OK) return check_text(cli, out_file, types, strict);
+    if (rc == SL_OK) return check_text(cli, out_file, check);
     if (rc == SL_E_NOT_FOUND) return sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "%s", error);
     if (rc == SL_E_LIMIT || rc == SL_E_BAD_INPUT) return sl_cli_fail(cli, SL_EXIT_INVALID, "%s", error);
     return sl_cli_fail(cli, SL_EXIT_FAILURE, "%s", error);

@@ -15,9 +15,16 @@ struct sl_pipeline_file {
     uint32_t warning_count;
 };
 
-/* Reads and checks a file; all its problems go to stderr. `types` (may be NULL) are the stage types that are known. 0 when there is a
- * pipeline; else an exit code (SL_EXIT_INVALID for errors in it) after what was wrong. Fini in every case. */
-int sl_pipeline_file_check(const struct sl_cli *cli, const char *path, const struct sl_stage_types *types, bool strict,
+/* How a file is checked. */
+struct sl_pipeline_check {
+    const struct sl_stage_types *types; /* that are known; NULL: types are not checked. Borrows */
+    bool strict;                        /* warnings are errors */
+    bool errors_only; /* of the file alone: who else reads it knows types and policies, and says the warnings */
+};
+
+/* Reads and checks a file; all its problems go to stderr. 0 when there is a pipeline; else an exit code (SL_EXIT_INVALID for errors
+ * in it) after what was wrong. Fini in every case. */
+int sl_pipeline_file_check(const struct sl_cli *cli, const char *path, const struct sl_pipeline_check *check,
                            struct sl_pipeline_file *out_file);
 void sl_pipeline_file_fini(struct sl_pipeline_file *self);
 

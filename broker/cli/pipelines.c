@@ -80,10 +80,10 @@ int sl_run_pipelines_lint(struct sl_cli *cli) {
     int worst = SL_EXIT_DONE;
     struct sl_plugins plugins;
     sl_plugins_load(cli, &plugins); /* without them types are not checked */
+    const struct sl_pipeline_check check = {.types = sl_plugins_types(&plugins), .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
     for (int i = 0; i < cli->parsed.argument_count; i++) {
         struct sl_pipeline_file file;
-        int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), sl_plugins_types(&plugins),
-                                          sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, &file);
+        int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), &check, &file);
         if (worst == SL_EXIT_DONE) worst = code;
         errors += file.error_count;
         warnings += file.warning_count;
@@ -131,10 +131,11 @@ static int send_file(struct sl_cli *cli, const struct sl_pipeline_file *file) {
 }
 
 int sl_run_pipelines_apply(struct sl_cli *cli) {
+    const struct sl_pipeline_check check = {.strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true};
     int worst = sl_cli_connect(cli, 0);
     for (int i = 0; cli->client && worst != SL_EXIT_UNREACHABLE && i < cli->parsed.argument_count; i++) {
         struct sl_pipeline_file file;
-        int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), NULL, sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, &file);
+        int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), &check, &file);
         if (code == SL_EXIT_DONE) code = send_file(cli, &file);
         if (worst == SL_EXIT_DONE || code == SL_EXIT_UNREACHABLE) worst = code;
         sl_pipeline_file_fini(&file);
@@ -157,7 +158,7 @@ static int graph_format(const struct sl_cli *cli, enum sl_graph_format *out_form
 
 static int graph_of_file(const struct sl_cli *cli, const char *path, enum sl_graph_format format) {
     struct sl_pipeline_file file;
-    int code = sl_pipeline_file_check(cli, path, NULL, false, &file);
+    int code = sl_pipeline_file_check(cli, path, &(struct sl_pipeline_check){.errors_only = true}, &file);
     if (code == SL_EXIT_DONE) {
         json_t *pipeline = sl_pipeline_file_to_json(&file);
         code = print_graph(cli, pipeline, format);

@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "io/log.h"
 #include "io/yaml.h"
+#include "known.h"
 #include "model/lint.h"
 #include "model/pipeline.h"
 #include "wire/wire.h"
@@ -32,6 +33,7 @@ struct meaning {
 
 struct sl_catalog {
     struct sl_broker *broker;
+    struct sl_known *known; /* owns */
     struct meaning *meanings;
     uint32_t reads;   /* pipelines asked for and not here yet */
     uint32_t pending; /* applications without an answer */
@@ -49,7 +51,10 @@ struct application {
 
 int sl_catalog_new(struct sl_broker *broker, struct sl_catalog **out_self) {
     struct sl_catalog *self = calloc(1, sizeof *self);
-    if (!self) return SL_E_NO_MEMORY;
+    if (!self || sl_known_new(&self->known)) {
+        free(self);
+        return SL_E_NO_MEMORY;
+    }
     self->broker = broker;
     *out_self = self;
     return SL_OK;
@@ -63,8 +68,13 @@ void sl_catalog_free(struct sl_catalog **self) {
         sl_buf_fini(&meaning->digests);
         free(meaning);
     }
+    sl_known_free(&(*self)->known);
     free(*self);
     *self = NULL;
+}
+
+int sl_catalog_add_policies(struct sl_catalog *self, const struct sl_policies *policies) {
+    return sl_known_add_policies(self->known, policies);
 }
 
 uint32_t sl_catalog_pending(const struct sl_catalog *self) {
@@ -178,6 +188,7 @@ static void on_types(void *context, const struct redisReply *reply) {
             sl_log(SL_LOG_ERROR, "a stage type recorded in Redis cannot be read; the next worker that offers it defines it");
             continue;
         }
+        (void)sl_known_put_type(self->known, sl_bytes(value->str, (size_t)value->len)); /* no memory: one warning too many */
         event.type = decoded.type;
         sl_broker_step(self->broker, &event);
     }
@@ -308,7 +319,8 @@ static void store(struct application *application) {
     }
 }
 
-static int check(struct sl_bytes text, bool strict, struct sl_problems *problems, struct sl_pipeline **out) {
+/* Types count for what a client sends; the broker's own files are read before any worker could have offered one. */
+static int check(const struct sl_known *known, const struct sl_stage_types *types, struct sl_bytes text, bool strict, struct sl_problems *problems, struct sl_pipeline **out) {
     struct sl_tree tree;
     struct sl_yaml_error error;
     int rc = sl_yaml_parse(text, sl_alloc_system(), &tree, &error);
@@ -320,7 +332,7 @@ static int check(struct sl_bytes text, bool strict, struct sl_problems *problems
     rc = sl_pipeline_from_tree(&tree, strict, sl_alloc_system(), problems, out);
     sl_tree_fini(&tree);
     if (rc) return rc;
-    sl_pipeline_lint(*out, NULL, NULL, strict, problems);
+    sl_pipeline_lint(*out, types, sl_known_policies(known), strict, problems);
     if (problems->error_count == 0) return SL_OK;
     sl_pipeline_free(out);
     return SL_E_BAD_INPUT;
@@ -339,7 +351,8 @@ void sl_catalog_apply(struct sl_catalog *self, uint64_t peer, uint64_t re, struc
     sl_buf_init(&application->value, sl_alloc_system());
     sl_buf_init(&application->warnings, sl_alloc_system());
     sl_problems_init(&problems, sl_alloc_system());
-    int rc = check(text, strict, &problems, &application->pipeline);
+    const struct sl_stage_types *types = peer ? sl_known_types(self->known) : NULL;
+    int rc = check(self->known, types, text, strict, &problems, &application->pipeline);
     (void)snprintf(name, sizeof name, "%.*s", (int)path.size, path.size ? (const char *)path.data : "");
     sl_problems_show(&problems, name[0] ? name : "pipeline", text, &application->warnings);
     sl_problems_fini(&problems);
@@ -403,6 +416,7 @@ void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *ty
     struct sl_buf value;
     sl_buf_init(&value, sl_alloc_system());
     sl_encode_type(&value, type);
+    if (!value.failed) (void)sl_known_put_type(self->known, sl_buf_bytes(&value)); /* no memory: one warning too many */
     const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", (const char *)type->type.data, "",
                                 (const char *)value.data};
     const size_t argvlen[] = {5, 11, 1, 8, type->type.size, 0, value.size};

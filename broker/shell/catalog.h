@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "model/inputs.h"
+#include "model/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,9 @@ void sl_catalog_apply(struct sl_catalog *self, uint64_t peer, uint64_t re, struc
 
 /* Applies a file, or every *.yaml of a folder, as a person typing apply would; what is wrong is logged. */
 void sl_catalog_apply_path(struct sl_catalog *self, const char *path);
+
+/* Pipelines that are applied may name these policies too. 0, or SL_E_NO_MEMORY. */
+int sl_catalog_add_policies(struct sl_catalog *self, const struct sl_policies *policies);
 
 /* Applications that were begun and have no answer yet. */
 uint32_t sl_catalog_pending(const struct sl_catalog *self);

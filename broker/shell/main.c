@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 8, EXIT_INVALID = 9, SOCKETS_MAX = 64, LINGER_MS = 500 };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_UNREACHABLE = 8, EXIT_INVALID = 9, SOCKETS_MAX = 64, LINGER_MS = 500 };
 
 static int check_redis(struct sl_broker *self) {
     char why[SL_REDIS_WHY_SIZE];
@@ -64,11 +64,12 @@ static int open_routers(struct sl_broker *self) {
     return open_router(self, workers, SL_WORKER_MESSAGE_MAX, &self->back);
 }
 
-static void tell_policies(struct sl_broker *self, const struct sl_policies *policies) {
+static int tell_policies(struct sl_broker *self, const struct sl_policies *policies) {
     for (uint32_t i = 0; i < policies->count; i++) {
         struct sl_event event = {.kind = SL_EV_POLICY, .policy = policies->items[i]};
         sl_broker_step(self, &event);
     }
+    return sl_catalog_add_policies(self->catalog, policies) ? EXIT_FAILED : 0;
 }
 
 static int read_policies(const char *path, struct sl_policies *out) {
@@ -79,10 +80,11 @@ static int read_policies(const char *path, struct sl_policies *out) {
     char error[512];
     sl_buf_init(&text, sl_alloc_system());
     sl_buf_init(&shown, sl_alloc_system());
-    if (sl_file_read(path, SL_PIPELINE_TEXT_MAX, &text, error, sizeof error)) {
+    int read = sl_file_read(path, SL_PIPELINE_TEXT_MAX, &text, error, sizeof error);
+    if (read) {
         fprintf(stderr, "sluice-broker: %s\n", error);
         sl_buf_fini(&text);
-        return EXIT_INVALID;
+        return read == SL_E_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_INVALID;
     }
     sl_problems_init(&problems, sl_alloc_system());
     int rc = sl_yaml_parse(sl_buf_bytes(&text), sl_alloc_system(), &tree, &yaml);
@@ -103,14 +105,14 @@ static int read_policies(const char *path, struct sl_policies *out) {
 static int load_policies(struct sl_broker *self) {
     struct sl_policies policies;
     if (sl_policies_builtin(sl_alloc_system(), &policies)) return EXIT_FAILED;
-    tell_policies(self, &policies);
+    int code = tell_policies(self, &policies);
     sl_policies_fini(&policies);
-    if (!self->options->policies) return 0;
-    int code = read_policies(self->options->policies, &policies);
+    if (code || !self->options->policies) return code;
+    code = read_policies(self->options->policies, &policies);
     if (code) return code;
-    tell_policies(self, &policies);
+    code = tell_policies(self, &policies);
     sl_policies_fini(&policies);
-    return 0;
+    return code;
 }
 
 static int make_core(struct sl_broker *self) {

@@ -223,6 +223,32 @@ class Known(ClusterCase):
         self.assertNotIn("jobs list", again.stderr)
 
 
+class Policies(ClusterCase):
+    """A cluster with policies that only its broker knows."""
+    words = ("--policies", os.path.join(cases.SOURCE, "tests", "chaos", "policies.yaml"))
+
+    def write(self, policy, kind="noop"):
+        path = os.path.join(self.dev.folder, "own.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'name: own\nversion: "2026-01-15"\nstages:\n  - {{name: a, type: {kind}, policy: {policy}}}\n')
+        return path
+
+    def test_apply_leaves_policies_to_the_broker(self):
+        path = self.write("hasty")
+        self.assertIn("applied", self.sluice("pipelines", "apply", path).stdout)
+        self.sluice("pipelines", "graph", path)
+        refused = self.sluice("pipelines", "apply", self.write("hatsy"), expected=9)
+        self.assertRegex(refused.stderr, r'own.yaml:4:\d+: error: .*"hatsy", which is not defined[\s\S]*did you mean "hasty"')
+        self.sluice("pipelines", "lint", self.write("hasty"), expected=9)
+
+    def test_apply_warns_of_types_that_nobody_offers(self):
+        path = self.write("default", "nop")
+        applied = self.sluice("pipelines", "apply", path)
+        self.assertRegex(applied.stderr, r'own.yaml:4:\d+: warning: .*"nop", which nobody offers[\s\S]*did you mean "noop"')
+        self.assertEqual(applied.stderr.count("nobody offers"), 1)
+        self.assertIn("nobody offers", self.sluice("pipelines", "apply", path, "--strict", expected=9).stderr)
+
+
 class Cluster(ClusterCase):
     def test_pipelines_are_applied_shown_and_drawn(self):
         path = os.path.join(self.dev.folder, "new.yaml")
