@@ -44,15 +44,19 @@ void sl_follow_fini(struct sl_follow *self) {
     if (self->signal_fd >= 0) (void)close(self->signal_fd);
 }
 
-/* Asks for the names of the first pipeline's stages. */
-static void ask_stages(struct sl_follow *self, struct sl_bytes pipeline) {
-    (void)snprintf(self->pipeline, sizeof self->pipeline, "%.*s", (int)pipeline.size, (const char *)pipeline.data);
-    struct sl_wire_query query = {.what = sl_text("pipelines"), .name = pipeline};
-    if (sl_client_query(self->cli->client, &query, SL_CLIENT_TIMEOUT_MS, &self->stages_query)) self->stages_query = 0;
+/* Asks for the names of the next pipeline's stages, one pipeline at a time. */
+static void ask_stages(struct sl_follow *self) {
+    bool shows = self->draws || self->tells;
+    while (shows && self->stages_query == 0 && self->asked_count < self->progress.pipeline_count) {
+        const char *name = self->progress.pipelines[self->asked_count++].name;
+        struct sl_wire_query query = {.what = sl_text("pipelines"), .name = sl_text(name)};
+        if (sl_client_query(self->cli->client, &query, SL_CLIENT_TIMEOUT_MS, &self->stages_query)) self->stages_query = 0;
+    }
 }
 
 void sl_follow_name(struct sl_follow *self, const char *pipeline) {
-    if (self->draws || self->tells) ask_stages(self, sl_text(pipeline));
+    uint32_t index;
+    if (sl_progress_pipeline(&self->progress, sl_text(pipeline), &index) == SL_OK) ask_stages(self);
 }
 
 int sl_follow_add(struct sl_follow *self, struct sl_job_id job) {
@@ -117,7 +121,7 @@ static void name_stages(struct sl_follow *self, struct sl_bytes items) {
             uint32_t members = sl_mp_read_map(&reader, SL_CONTROL_NODES_MAX);
             for (; members > 0 && !reader.rc; members--) {
                 bool is_name = sl_bytes_is(sl_mp_read_str(&reader, SL_NAME_MAX), "name");
-                if (is_name) (void)sl_progress_name_stage(&self->progress, i, sl_mp_read_str(&reader, SL_NAME_MAX));
+                if (is_name) (void)sl_progress_name_stage(&self->progress, self->asked_count - 1, i, sl_mp_read_str(&reader, SL_NAME_MAX));
                 if (!is_name) sl_mp_skip(&reader, SL_CONTROL_DEPTH_MAX);
             }
         }
@@ -159,10 +163,8 @@ void sl_follow_warn_type(struct sl_follow *self, struct sl_bytes type) {
 }
 
 static enum sl_follow_turn take_change(struct sl_follow *self, const struct sl_wire_job_change *change, uint64_t now) {
-    if (self->pipeline[0] == '\0' && change->pipeline.size > 0) ask_stages(self, change->pipeline);
-    bool same = change->pipeline.size == 0 || sl_bytes_is(change->pipeline, self->pipeline);
-    struct sl_bytes letters = same ? change->stages : (struct sl_bytes){0};
-    (void)sl_progress_take(&self->progress, change->job, change->status, letters); /* no memory: the picture lags */
+    (void)sl_progress_take(&self->progress, change->job, change->pipeline, change->status, change->stages); /* no memory: the picture lags */
+    ask_stages(self);
     self->dirty = true;
     if (change->waiting.size > 0) sl_follow_warn_type(self, change->waiting);
     if (self->tells && self->stages_query == 0) tell(self, now);
@@ -189,7 +191,8 @@ static enum sl_follow_turn take_done(struct sl_follow *self, const struct sl_ses
     if (stages) {
         self->stages_query = 0;
         if (is_answer) name_stages(self, answer.items);
-        if (self->tells) tell(self, now);
+        ask_stages(self);
+        if (self->tells && self->stages_query == 0) tell(self, now);
     } else {
         self->workers_query = 0;
         if (is_answer) take_workers(self, answer.items);

@@ -38,8 +38,8 @@ struct sl_follow {
     bool dirty;
     bool silence_said;
 
-    char pipeline[SL_NAME_MAX + 1]; /* of the first job seen */
-    uint64_t stages_query;          /* open requests of our own; 0: none */
+    uint32_t asked_count; /* pipelines of the progress whose stages' names were asked for, the last one by stages_query */
+    uint64_t stages_query; /* open requests of our own; 0: none */
     uint64_t workers_query;
     char types[SL_FOLLOW_TYPES_MAX][SL_NAME_MAX + 1]; /* that were warned about */
     uint32_t type_count;

@@ -1,4 +1,4 @@
-/* How far many jobs of one pipeline are, stage by stage: counts from snapshots, and lines from counts. Pure: no clock, no
+/* How far many jobs are, stage by stage of each pipeline: counts from snapshots, and lines from counts. Pure: no clock, no
  * terminal. Its size depends on the jobs, what it draws on the stages alone. */
 #ifndef SL_CLI_PROGRESS_H
 #define SL_CLI_PROGRESS_H
@@ -31,9 +31,16 @@ struct sl_progress_stage {
     uint32_t told;                          /* what the last plain line said, as a number to compare */
 };
 
-struct sl_progress {
+struct sl_progress_pipeline {
+    char name[SL_NAME_MAX + 1];
     struct sl_progress_stage *stages; /* owns */
     uint32_t stage_count;
+    uint32_t job_count; /* seen */
+};
+
+struct sl_progress {
+    struct sl_progress_pipeline *pipelines; /* owns; in the order in which they were met */
+    uint32_t pipeline_count;
     uint32_t jobs[SL_JOB_WORD_COUNT];
     uint32_t job_total;  /* jobs that are to come, those seen included; 0: as many as were seen */
     struct sl_idmap by_id; /* owns its members */
@@ -43,12 +50,16 @@ struct sl_progress {
 void sl_progress_init(struct sl_progress *self, const struct sl_alloc *alloc);
 void sl_progress_fini(struct sl_progress *self);
 
-/* Names the stages, in file order. Those named already keep their counts. 0, or SL_E_NO_MEMORY, SL_E_LIMIT. */
-int sl_progress_name_stage(struct sl_progress *self, uint32_t index, struct sl_bytes name);
+/* The place of a pipeline, which is made when it is new. 0, or SL_E_NO_MEMORY, SL_E_LIMIT. */
+int sl_progress_pipeline(struct sl_progress *self, struct sl_bytes name, uint32_t *out_index);
 
-/* A snapshot of a job replaces the one before: status (one of the five; others are ignored) and one letter a stage. 0, or
- * SL_E_NO_MEMORY with nothing changed. */
-int sl_progress_take(struct sl_progress *self, struct sl_job_id job, struct sl_bytes status, struct sl_bytes letters);
+/* Names a pipeline's stages, in file order. Those named already keep their counts. 0, or SL_E_NO_MEMORY, SL_E_LIMIT. */
+int sl_progress_name_stage(struct sl_progress *self, uint32_t pipeline, uint32_t index, struct sl_bytes name);
+
+/* A snapshot of a job replaces the one before: its pipeline, status (one of the five; others are ignored) and one letter a stage. 0, or
+ * SL_E_NO_MEMORY, SL_E_LIMIT with nothing changed. */
+int sl_progress_take(struct sl_progress *self, struct sl_job_id job, struct sl_bytes pipeline, struct sl_bytes status,
+                     struct sl_bytes letters);
 
 /* Jobs seen, and those of them that have ended. */
 uint32_t sl_progress_seen(const struct sl_progress *self);

@@ -119,6 +119,11 @@ class Jobs(ClusterCase):
         self.assertEqual((both.returncode, len(json.loads(both.stdout))), (5, 2))
         self.sluice("wait", good, "--for", "dinner", expected=2)
 
+    def test_watch_counts_each_pipeline_apart(self):
+        watched = self.sluice("watch", self.submit("quick"), self.submit("quick"), self.submit("second"))
+        for line in (r"(?m)^quick/two +2/2 \(100%\)$", "(?m)^second/short +done$"):
+            self.assertRegex(watched.stderr, line)
+
     def test_an_unknown_pipeline_suggests_the_nearest(self):
         ended = self.sluice("submit", "quik", expected=3)
         self.assertEqual(ended.stdout, "")

@@ -26,12 +26,18 @@ static struct sl_job_id job(uint32_t number) {
     return id;
 }
 
+static void take_of(const char *pipeline, uint32_t number, const char *status, const char *letters) {
+    cr_assert_eq(sl_progress_take(&progress, job(number), sl_text(pipeline), sl_text(status), sl_text(letters)), SL_OK);
+}
+
 static void take(uint32_t number, const char *status, const char *letters) {
-    cr_assert_eq(sl_progress_take(&progress, job(number), sl_text(status), sl_text(letters)), SL_OK);
+    take_of("only", number, status, letters);
 }
 
 static void name_stages(const char *const *names, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) cr_assert_eq(sl_progress_name_stage(&progress, i, sl_text(names[i])), SL_OK);
+    uint32_t index;
+    cr_assert_eq(sl_progress_pipeline(&progress, sl_text("only"), &index), SL_OK);
+    for (uint32_t i = 0; i < count; i++) cr_assert_eq(sl_progress_name_stage(&progress, index, i, sl_text(names[i])), SL_OK);
 }
 
 static uint32_t draw(uint32_t width, uint32_t rows, bool color) {
@@ -56,15 +62,15 @@ Test(progress, a_newer_snapshot_replaces_the_older) {
     take(1, "processing", "sxw");
     take(2, "queued", "rww");
     cr_assert_eq(sl_progress_seen(&progress), 2u);
-    cr_assert_eq(progress.stages[0].counts[SL_STAGE_LETTER_SUCCEEDED], 1u);
-    cr_assert_eq(progress.stages[0].counts[SL_STAGE_LETTER_RUNNING], 0u);
-    cr_assert_eq(progress.stages[1].counts[SL_STAGE_LETTER_RUNNING], 1u);
+    cr_assert_eq(progress.pipelines[0].stages[0].counts[SL_STAGE_LETTER_SUCCEEDED], 1u);
+    cr_assert_eq(progress.pipelines[0].stages[0].counts[SL_STAGE_LETTER_RUNNING], 0u);
+    cr_assert_eq(progress.pipelines[0].stages[1].counts[SL_STAGE_LETTER_RUNNING], 1u);
     take(1, "completed", "sss");
     take(2, "failed", "fcc");
     cr_assert_eq(sl_progress_ended(&progress), 2u);
     for (uint32_t i = 0; i < 3; i++) {
         uint32_t sum = 0;
-        for (int k = 0; k < SL_STAGE_LETTER_COUNT; k++) sum += progress.stages[i].counts[k];
+        for (int k = 0; k < SL_STAGE_LETTER_COUNT; k++) sum += progress.pipelines[0].stages[i].counts[k];
         cr_assert_eq(sum, 2u);
     }
 }
@@ -148,8 +154,8 @@ Test(progress, unknown_letters_and_statuses_do_no_harm) {
     take(1, "unknown", "");
     take(2, "paused", "s");
     cr_assert_eq(sl_progress_seen(&progress), 1u);
-    cr_assert_eq(progress.stages[1].counts[SL_STAGE_LETTER_WAITING], 1u);
-    cr_assert_eq(sl_progress_name_stage(&progress, SL_STAGES_MAX, sl_text("x")), SL_E_LIMIT);
+    cr_assert_eq(progress.pipelines[0].stages[1].counts[SL_STAGE_LETTER_WAITING], 1u);
+    cr_assert_eq(sl_progress_name_stage(&progress, 0, SL_STAGES_MAX, sl_text("x")), SL_E_LIMIT);
 }
 
 Test(progress, says_how_many_are_to_come) {
@@ -159,4 +165,31 @@ Test(progress, says_how_many_are_to_come) {
     sl_progress_summary(&progress, &text);
     (void)sl_buf_append(&text, "", 1);
     cr_assert_str_eq((char *)text.data, "5 jobs: 1 failed, 1 completed, 3 to come");
+}
+
+Test(progress, jobs_of_two_pipelines_are_counted_apart) {
+    take_of("short", 1, "completed", "s");
+    take_of("long", 2, "processing", "sx");
+    take_of("long", 3, "completed", "ss");
+    cr_assert_eq(draw(60, 24, false), 4u);
+    cr_assert_not_null(strstr((char *)text.data, "\xe2\x9c\x94 short/stage 1      1/1\n"), "%s", (char *)text.data);
+    cr_assert_not_null(strstr((char *)text.data, "\xe2\x9c\x94 long/stage 1       2/2\n"), "%s", (char *)text.data);
+    cr_assert_not_null(strstr((char *)text.data, "\xe2\x96\xb6 long/stage 2       1/2\n"), "%s", (char *)text.data);
+    cr_assert_not_null(strstr((char *)text.data, "3 jobs: 2 completed, 1 processing\n"), "%s", (char *)text.data);
+    cr_assert_not_null(strstr(tell(), "short/stage 1 done\n"), "%s", (char *)text.data);
+    cr_assert_not_null(strstr((char *)text.data, "long/stage 2  1/2 (50%)"), "%s", (char *)text.data);
+}
+
+Test(progress, the_mark_is_final_when_nothing_more_happens) {
+    static const struct {
+        const char *letters[3]; /* the stage in three jobs */
+        const char *mark;
+    } rows[] = {{{"s", "s", "s"}, "\xe2\x9c\x94"}, {{"s", "s", "c"}, "\xe2\x9c\x94"}, {{"s", "f", "c"}, "\xe2\x9c\x98"},
+                {{"c", "c", "c"}, "\xe2\x9c\x98"}, {{"s", "f", "x"}, "\xe2\x96\xb6"}, {{"s", "s", "w"}, "\xe2\x96\xb6"},
+                {{"w", "w", "w"}, "\xc2\xb7"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (uint32_t k = 0; k < 3; k++) take(k, "processing", rows[i].letters[k]);
+        (void)draw(60, 24, false);
+        cr_assert_eq(strncmp((char *)text.data + 2, rows[i].mark, strlen(rows[i].mark)), 0, "row %zu: %s", i, (char *)text.data);
+    }
 }
