@@ -7,21 +7,32 @@
 #include "base/err.h"
 #include "base/text.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LIST_BYTES_MAX = 64 << 20 };
 
-static json_t *read_list(const struct sl_cli *cli) {
+/* What the worker program says of the plugins in a path (NULL: its own one), or of one file. */
+static json_t *read_list(const char *path, const char *file) {
     char program[SL_PROGRAM_PATH_SIZE];
     if (sl_program_find("sluice-worker", program)) return NULL;
-    const char *path = sl_cli_flag(cli, SL_FLAG_PLUGINS);
-    char *const with_path[] = {program, "--list-plugins", "-o", "json", "--plugin-path", (char *)(uintptr_t)path, NULL};
-    char *const without[] = {program, "--list-plugins", "-o", "json", NULL};
+    char *words[10] = {program, "--list-plugins", "-o", "json"};
+    size_t count = 4;
+    if (file) {
+        words[count++] = "--plugin";
+        words[count++] = (char *)(uintptr_t)file;
+    }
+    if (file || path) {
+        words[count++] = "--plugin-path";
+        words[count++] = (char *)(uintptr_t)(file ? "" : path);
+    }
     struct sl_buf text;
     sl_buf_init(&text, sl_alloc_system());
     int code = 0;
-    int rc = sl_program_read(path ? with_path : without, LIST_BYTES_MAX, &text, &code);
+    int rc = sl_program_read(words, LIST_BYTES_MAX, &text, &code);
     json_t *answer = rc == SL_OK || rc == SL_E_REFUSED ? json_loadb((char *)text.data, text.size, 0, NULL) : NULL;
     sl_buf_fini(&text);
     json_t *list = json_incref(json_object_get(answer, "plugins"));
@@ -83,8 +94,8 @@ static void fill_types(struct sl_plugins *self, const struct sl_stage_type **pla
     self->types = (struct sl_stage_types){.items = places, .count = count};
 }
 
-void sl_plugins_load(const struct sl_cli *cli, struct sl_plugins *out_plugins) {
-    *out_plugins = (struct sl_plugins){.list = read_list(cli)};
+static void load_list(json_t *list, struct sl_plugins *out_plugins) {
+    *out_plugins = (struct sl_plugins){.list = list};
     if (!out_plugins->list) return;
     size_t name_count, count = measure(out_plugins->list, &name_count);
     const struct sl_stage_type **places = calloc(count + 1, sizeof *places);
@@ -94,6 +105,39 @@ void sl_plugins_load(const struct sl_cli *cli, struct sl_plugins *out_plugins) {
         fill_types(out_plugins, places);
     } else {
         free(places);
+    }
+}
+
+void sl_plugins_load(const struct sl_cli *cli, struct sl_plugins *out_plugins) {
+    load_list(read_list(sl_cli_flag(cli, SL_FLAG_PLUGINS), NULL), out_plugins);
+}
+
+static int is_library(const struct dirent *entry) {
+    size_t size = strlen(entry->d_name);
+    return size > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + size - 3, ".so") == 0;
+}
+
+static void warn_folder(const struct sl_cli *cli, const char *folder) {
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_library, NULL);
+    if (count < 0) {
+        sl_cli_warn(cli, "the plugin folder %.300s cannot be read: %s", folder, strerror(errno));
+        return;
+    }
+    if (count == 0) sl_cli_warn(cli, "the plugin folder %.300s has no plugin: a file that ends in .so", folder);
+    for (int i = 0; i < count; i++) free(entries[i]);
+    free(entries);
+}
+
+void sl_plugins_warn(const struct sl_cli *cli) {
+    const char *at = sl_cli_flag(cli, SL_FLAG_PLUGINS);
+    if (!at) at = getenv("SLUICE_PLUGIN_PATH");
+    while (at && *at) {
+        char folder[4096];
+        size_t size = strcspn(at, ":");
+        (void)snprintf(folder, sizeof folder, "%.*s", (int)(size < sizeof folder ? size : sizeof folder - 1), at);
+        if (size > 0) warn_folder(cli, folder);
+        at += size + (at[size] == ':');
     }
 }
 
@@ -109,8 +153,7 @@ const struct sl_stage_types *sl_plugins_types(const struct sl_plugins *self) {
     return self->types.items && self->types.count > 0 ? &self->types : NULL;
 }
 
-static int load(struct sl_cli *cli, struct sl_plugins *plugins) {
-    sl_plugins_load(cli, plugins);
+static int check_list(const struct sl_cli *cli, const struct sl_plugins *plugins) {
     if (plugins->list) return SL_EXIT_DONE;
     return sl_cli_fail(cli, SL_EXIT_FAILURE, "the plugins cannot be listed: the program sluice-worker is not beside sluice and not in PATH, or it failed");
 }
@@ -135,7 +178,9 @@ int sl_run_plugin_list(struct sl_cli *cli) {
         {"REASON", "reason", SL_COLUMN_TEXT},
     };
     struct sl_plugins plugins;
-    int code = load(cli, &plugins);
+    sl_plugins_warn(cli);
+    sl_plugins_load(cli, &plugins);
+    int code = check_list(cli, &plugins);
     if (code == SL_EXIT_DONE) {
         if (cli->format == SL_FORMAT_TABLE) name_types(plugins.list);
         code = sl_output_list(cli, plugins.list, columns, sizeof columns / sizeof *columns, "file");
@@ -176,26 +221,52 @@ static int not_found(const struct sl_cli *cli, const struct sl_plugins *plugins,
                        word);
 }
 
+/* One plugin: its types, or why it does not load. Returns an exit code. */
+static int show_plugin(const struct sl_cli *cli, const json_t *plugin) {
+    const char *reason = sl_output_member(plugin, "reason");
+    bool failed = strcmp(sl_output_member(plugin, "state"), "failed") == 0;
+    if (cli->format == SL_FORMAT_NAME) {
+        (void)puts(sl_output_member(plugin, "file"));
+    } else if (cli->format != SL_FORMAT_TABLE) {
+        (void)sl_output_json(cli, plugin);
+    } else {
+        (void)printf("%s  %s\n", sl_output_member(plugin, "path"), sl_output_member(plugin, "state"));
+        if (!failed) print_types(cli, json_object_get(plugin, "types"));
+    }
+    return failed ? sl_cli_fail(cli, SL_EXIT_INVALID, "%s", reason) : SL_EXIT_DONE;
+}
+
+/* A file is looked into by itself, wherever it lies. */
+static int show_file(struct sl_cli *cli, const char *path) {
+    if (access(path, F_OK)) return sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "no such file: %.300s", path);
+    struct sl_plugins plugins;
+    load_list(read_list(NULL, path), &plugins);
+    int code = check_list(cli, &plugins);
+    if (code == SL_EXIT_DONE) code = show_plugin(cli, json_array_get(plugins.list, 0));
+    sl_plugins_fini(&plugins);
+    return code;
+}
+
 int sl_run_plugin_info(struct sl_cli *cli) {
     const char *word = sl_cli_argument(cli, 0);
+    if (strchr(word, '/')) return show_file(cli, word);
     struct sl_plugins plugins;
-    int code = load(cli, &plugins);
+    sl_plugins_warn(cli);
+    sl_plugins_load(cli, &plugins);
+    int code = check_list(cli, &plugins);
     bool found = false;
-    size_t index;
+    size_t index, size = strlen(word);
     json_t *plugin;
     json_array_foreach(plugins.list, index, plugin) {
         if (!is_meant(plugin, word)) continue;
         found = true;
-        const char *reason = sl_output_member(plugin, "reason");
-        if (cli->format != SL_FORMAT_TABLE) {
-            code = cli->format == SL_FORMAT_NAME ? (puts(sl_output_member(plugin, "file")), 0) : sl_output_json(cli, plugin);
-            continue;
-        }
-        (void)printf("%s  %s%s%s\n", sl_output_member(plugin, "path"), sl_output_member(plugin, "state"), *reason ? ": " : "", reason);
-        print_types(cli, json_object_get(plugin, "types"));
-        if (strcmp(sl_output_member(plugin, "state"), "failed") == 0) code = SL_EXIT_INVALID;
+        int shown = show_plugin(cli, plugin);
+        if (code == SL_EXIT_DONE) code = shown;
     }
-    if (code == SL_EXIT_DONE && !found) code = not_found(cli, &plugins, word);
+    if (code == SL_EXIT_DONE && !found) {
+        bool is_file = size > 3 && strcmp(word + size - 3, ".so") == 0;
+        code = is_file ? show_file(cli, word) : not_found(cli, &plugins, word);
+    }
     sl_plugins_fini(&plugins);
     return code;
 }

@@ -17,6 +17,9 @@ struct sl_plugins {
 void sl_plugins_load(const struct sl_cli *cli, struct sl_plugins *out_plugins);
 void sl_plugins_fini(struct sl_plugins *self);
 
+/* Warns of folders of --plugin-path, or of SLUICE_PLUGIN_PATH, that are absent or hold no plugin. */
+void sl_plugins_warn(const struct sl_cli *cli);
+
 /* The stage types that the plugins offer, or NULL when that is not known. Borrowed. */
 const struct sl_stage_types *sl_plugins_types(const struct sl_plugins *self);
 

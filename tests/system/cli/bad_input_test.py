@@ -193,6 +193,27 @@ class Plugins(unittest.TestCase):
             self.assertRegex(listed.stdout, r"(?m)^probe\.so +loaded ")
             info = run("plugin", "info", "other_abi.so", "--plugin-path", folder)
             self.assertEqual(info.returncode, 9)
+            for name, reason in (("other_abi", "plugin ABI"), ("no_entry", r"\w+ \w+"), ("text", "no shared object")):
+                info = run("plugin", "info", os.path.join(folder, f"{name}.so"))
+                self.assertEqual(info.returncode, 9, info.stderr)
+                self.assertRegex(info.stderr, f"^sluice: .*{reason}")
+            info = run("plugin", "info", os.path.join(folder, "probe.so"))
+            self.assertEqual((info.returncode, info.stderr), (0, ""))
+            self.assertIn("noop", info.stdout)
+
+    def test_what_is_not_there_is_said(self):
+        need_programs()
+        for word in ("./absent.so", "absent.so"):
+            info = run("plugin", "info", word)
+            self.assertEqual(info.returncode, 3)
+            self.assertIn("no such file: ", info.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            listed = run("plugin", "list", "--plugin-path", f"/nonexistent:{folder}")
+            self.assertIn("/nonexistent cannot be read: No such file", listed.stderr)
+            self.assertIn(f"{folder} has no plugin", listed.stderr)
+            dev = Dev("--workers", "0", "--plugin-path", "/nonexistent")
+            self.addCleanup(dev.close)
+            self.assertIn("/nonexistent cannot be read", dev.said())
 
 
 class Redis(unittest.TestCase):
