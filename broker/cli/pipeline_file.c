@@ -18,8 +18,28 @@ static void show(const struct sl_pipeline_file *file, struct sl_problems *proble
     sl_buf_fini(&text);
 }
 
-/* The policies that stages may name: those of --policies, else the ones that the program ships. 0, or an exit code after what was
- * wrong with that file. */
+/* Adds the policies that the program ships, for names that the file leaves to them, as the broker does. */
+static int add_shipped(struct sl_policies *policies) {
+    struct sl_policies shipped;
+    if (sl_policies_builtin(sl_alloc_system(), &shipped)) return SL_E_NO_MEMORY;
+    struct sl_policy *items = sl_tree_take(&policies->texts, (policies->count + shipped.count) * sizeof *items);
+    uint32_t count = policies->count;
+    for (uint32_t i = 0; items && i < count; i++) items[i] = policies->items[i];
+    for (uint32_t i = 0; items && i < shipped.count; i++) {
+        if (sl_policies_find(policies, shipped.items[i].name)) continue;
+        items[count] = shipped.items[i];
+        items[count].name = sl_tree_copy(&policies->texts, shipped.items[i].name);
+        if (!items[count++].name.data) items = NULL;
+    }
+    sl_policies_fini(&shipped);
+    if (!items) return SL_E_NO_MEMORY;
+    policies->items = items;
+    policies->count = count;
+    return SL_OK;
+}
+
+/* The policies that stages may name: those of --policies, and the ones that the program ships. 0, or an exit code after what was wrong
+ * with that file. */
 static int load_policies(const struct sl_cli *cli, struct sl_policies *out_policies) {
     const char *path = sl_cli_flag(cli, SL_FLAG_POLICIES);
     if (!path) return sl_policies_builtin(sl_alloc_system(), out_policies) ? SL_EXIT_FAILURE : SL_EXIT_DONE;
@@ -42,14 +62,18 @@ static int load_policies(const struct sl_cli *cli, struct sl_policies *out_polic
     show(&file, &problems);
     sl_problems_fini(&problems);
     sl_buf_fini(&file.text);
+    if (code == SL_EXIT_DONE && add_shipped(out_policies)) {
+        sl_policies_fini(out_policies);
+        return sl_cli_fail(cli, SL_EXIT_FAILURE, "out of memory");
+    }
     return code;
 }
 
 static int lint(const struct sl_cli *cli, const struct sl_pipeline *pipeline, const struct sl_pipeline_check *check,
                 struct sl_problems *problems) {
     struct sl_policies policies;
-    if (check->errors_only) {
-        sl_pipeline_lint(pipeline, NULL, NULL, check->strict, problems);
+    if (check->no_policies) {
+        sl_pipeline_lint(pipeline, check->types, NULL, check->strict, problems);
         return SL_EXIT_DONE;
     }
     int code = load_policies(cli, &policies);

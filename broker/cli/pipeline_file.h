@@ -19,7 +19,8 @@ struct sl_pipeline_file {
 struct sl_pipeline_check {
     const struct sl_stage_types *types; /* that are known; NULL: types are not checked. Borrows */
     bool strict;                        /* warnings are errors */
-    bool errors_only; /* of the file alone: who else reads it knows types and policies, and says the warnings */
+    bool errors_only; /* who reads it next says the warnings */
+    bool no_policies; /* who reads it next knows them */
 };
 
 /* Reads and checks a file; all its problems go to stderr. 0 when there is a pipeline; else an exit code (SL_EXIT_INVALID for errors

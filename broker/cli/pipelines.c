@@ -131,7 +131,8 @@ static int send_file(struct sl_cli *cli, const struct sl_pipeline_file *file) {
 }
 
 int sl_run_pipelines_apply(struct sl_cli *cli) {
-    const struct sl_pipeline_check check = {.strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true};
+    const struct sl_pipeline_check check = {.strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true,
+                                            .no_policies = true};
     int worst = sl_cli_connect(cli, 0);
     for (int i = 0; cli->client && worst != SL_EXIT_UNREACHABLE && i < cli->parsed.argument_count; i++) {
         struct sl_pipeline_file file;
@@ -158,7 +159,7 @@ static int graph_format(const struct sl_cli *cli, enum sl_graph_format *out_form
 
 static int graph_of_file(const struct sl_cli *cli, const char *path, enum sl_graph_format format) {
     struct sl_pipeline_file file;
-    int code = sl_pipeline_file_check(cli, path, &(struct sl_pipeline_check){.errors_only = true}, &file);
+    int code = sl_pipeline_file_check(cli, path, &(struct sl_pipeline_check){.errors_only = true, .no_policies = true}, &file);
     if (code == SL_EXIT_DONE) {
         json_t *pipeline = sl_pipeline_file_to_json(&file);
         code = print_graph(cli, pipeline, format);

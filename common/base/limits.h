@@ -68,6 +68,7 @@ enum {
 
     /* Workers. */
     SL_SLOTS_MAX = 4096,
+    SL_WORKER_SLOTS_MAX = 256, /* attempts at once, each in a stage host */
     SL_TYPES_MAX = 1024, /* stage types of one worker */
     SL_WORKERS_MAX = 1024,
     SL_TIMEOUT_GRACE_MS = 10000, /* the broker declares an attempt timed out this much after its timeout */

@@ -13,11 +13,12 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "effect.h"
 #include "event.h"
 
 enum {
-    SL_AGENT_HOSTS_MAX = 256,
+    SL_AGENT_HOSTS_MAX = SL_WORKER_SLOTS_MAX,
     SL_AGENT_WINDOW_MAX = 32,       /* tasks that a host may hold at once: SL_CLAIM_COUNT is larger */
     SL_AGENT_TINY_US = 1000,        /* a host whose attempts take less may be given several at once */
     SL_AGENT_WAKE_US = 100,         /* a busy host that will be free sooner is preferred to waking an idle one */

@@ -2,7 +2,8 @@
  *
  *   REDIS --says "ready to accept"--> BROKER --says "ready"--> WORKERS --all connected--> UP
  *
- * A child that ends is started again; before the cluster was up once, the end of Redis or of the broker ends everything. */
+ * A child that ends is started again. Before the cluster was up once, the end of Redis or of the broker ends everything; so does, at any
+ * time, a broker or a worker that says it was started wrongly. */
 #include "dev.h"
 
 #include "base/err.h"
@@ -108,8 +109,9 @@ static const char *describe(int status, char text[64]) {
     return text;
 }
 
-/* Whether the end of this child ends the cluster, because it never worked. */
-static bool is_fatal(const struct sl_dev *self, const struct sl_child *child) {
+/* Whether the end of this child ends the cluster: it never worked, or it was started with what it will not take. */
+static bool is_fatal(const struct sl_dev *self, const struct sl_child *child, int status) {
+    if (child != &self->redis && WIFEXITED(status) && WEXITSTATUS(status) == SL_EXIT_USAGE) return true;
     if (child == &self->redis) return !child->was_ready;
     return child == &self->broker && !self->serves;
 }
@@ -122,7 +124,7 @@ static void explain_death(struct sl_dev *self, const struct sl_child *child, int
         (void)sl_cli_fail(self->cli, SL_EXIT_FAILURE, "redis %s; its last words (all of them: %s/redis.log): %s", text,
                           self->folders.data, self->redis_said);
     } else {
-        (void)sl_cli_fail(self->cli, SL_EXIT_FAILURE, "the %s %s before it served; what it said stands above", child->name, text);
+        (void)sl_cli_fail(self->cli, SL_EXIT_FAILURE, "%s %s before it served; what it said stands above", child->name, text);
     }
     bool told = WIFEXITED(status) && WEXITSTATUS(status) > 0 && WEXITSTATUS(status) < 126 && !is_redis;
     fail(self, told ? WEXITSTATUS(status) : SL_EXIT_FAILURE);
@@ -148,7 +150,7 @@ static void reap(struct sl_dev *self) {
         struct sl_child *child = child_of(self, pid);
         if (!child) continue;
         read_pipes(self); /* its last words */
-        if (self->stops == 0 && is_fatal(self, child)) explain_death(self, child, status);
+        if (self->stops == 0 && is_fatal(self, child, status)) explain_death(self, child, status);
         sl_child_died(child, sl_clock_now_ns());
         char text[64];
         if (self->stops == 0) say(self, "%s (pid %d) %s; it is started again", child->name, (int)pid, describe(status, text));
@@ -312,6 +314,7 @@ int sl_run_dev(struct sl_cli *cli) {
     sl_dev_folders_close(&self->folders);
     if (self->redis_log_fd >= 0) (void)close(self->redis_log_fd);
     (void)close(self->signal_fd);
+    sl_dev_forget_pipelines(self);
     free(self->workers);
     free(self);
     return code;

@@ -19,6 +19,9 @@ struct sl_dev {
     char broker_program[SL_PROGRAM_PATH_SIZE];
     char worker_program[SL_PROGRAM_PATH_SIZE];
 
+    char **pipelines; /* owns; names of those that the broker is given */
+    uint32_t pipeline_count;
+
     struct sl_child redis;
     struct sl_child broker;
     uint32_t broker_base; /* the broker's arguments that never change */
@@ -44,6 +47,11 @@ struct sl_dev {
 
 /* dev_setup.c: from flags to folders, endpoints, programs and arguments. 0, or an exit code after a sentence. */
 int sl_dev_setup(struct sl_dev *self);
+
+/* dev_pipelines.c: checks the pipeline files of the command, keeps their names and passes them on to the broker. 0, or an exit code
+ * after what is wrong with all of them. Forget in every case. */
+int sl_dev_add_pipelines(struct sl_dev *self);
+void sl_dev_forget_pipelines(struct sl_dev *self);
 
 /* Sets the broker's arguments that depend on what happened: where it listens, whom it succeeds. */
 void sl_dev_aim_broker(struct sl_dev *self);

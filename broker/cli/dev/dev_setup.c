@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WORKERS_DEFAULT = 2, SLOTS_LEAST = 2, SLOTS_MOST = 16 };
@@ -88,20 +87,11 @@ static void pass_on(struct sl_dev *self, struct sl_child *child, enum sl_flag fl
     if (*value) sl_child_add(child, "%s", value);
 }
 
-static int add_pipelines(struct sl_dev *self) {
-    struct stat facts;
-    for (int i = 0; i < self->cli->parsed.argument_count; i++) {
-        const char *path = sl_cli_argument(self->cli, i);
-        if (stat(path, &facts))
-            return sl_cli_fail(self->cli, SL_EXIT_NOT_FOUND, "there is no pipeline file or folder %.200s", path);
-        sl_child_add(&self->broker, "--pipelines");
-        sl_child_add(&self->broker, "%s", path);
-    }
-    if (self->cli->parsed.argument_count == 0 && stat("pipelines", &facts) == 0 && S_ISDIR(facts.st_mode)) {
-        sl_child_add(&self->broker, "--pipelines");
-        sl_child_add(&self->broker, "pipelines");
-    }
-    return SL_EXIT_DONE;
+/* Read once here, so that the first sentence about it is not one of the broker's log. */
+static int check_policies(const struct sl_dev *self) {
+    const char *path = sl_cli_flag(self->cli, SL_FLAG_POLICIES);
+    if (!path || access(path, F_OK) == 0) return SL_EXIT_DONE;
+    return sl_cli_fail(self->cli, SL_EXIT_NOT_FOUND, "there is no policies file %.200s", path);
 }
 
 static int setup_broker(struct sl_dev *self) {
@@ -113,7 +103,8 @@ static int setup_broker(struct sl_dev *self) {
     pass_on(self, &self->broker, SL_FLAG_POLICIES, "policies");
     pass_on(self, &self->broker, SL_FLAG_TIMING, "timing");
     pass_on(self, &self->broker, SL_FLAG_INSECURE, "insecure");
-    int code = add_pipelines(self);
+    int code = check_policies(self);
+    if (code == SL_EXIT_DONE) code = sl_dev_add_pipelines(self);
     self->broker_base = self->broker.argument_count;
     sl_dev_aim_broker(self);
     if (code == SL_EXIT_DONE && self->broker.overflow)
@@ -150,7 +141,7 @@ static int read_numbers(struct sl_dev *self) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t slots = cores < SLOTS_LEAST ? SLOTS_LEAST : cores > SLOTS_MOST ? SLOTS_MOST : (uint64_t)cores, workers;
     if (sl_cli_number(self->cli, SL_FLAG_WORKERS, WORKERS_DEFAULT, 0, SL_DEV_WORKERS_MAX, &workers)) return SL_EXIT_USAGE;
-    if (sl_cli_number(self->cli, SL_FLAG_SLOTS, slots, 1, SL_SLOTS_MAX, &slots)) return SL_EXIT_USAGE;
+    if (sl_cli_number(self->cli, SL_FLAG_SLOTS, slots, 1, SL_WORKER_SLOTS_MAX, &slots)) return SL_EXIT_USAGE;
     self->worker_count = (uint32_t)workers;
     self->slots = (uint32_t)slots;
     return SL_EXIT_DONE;

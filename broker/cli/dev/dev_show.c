@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { NAMES_SHOWN = 6 };
+
 static void show_pipelines(const struct sl_dev *self) {
     const char *lead = "  pipelines  ";
     for (uint32_t i = 0; i + 1 < self->broker.argument_count; i++) {
@@ -15,7 +17,21 @@ static void show_pipelines(const struct sl_dev *self) {
         (void)fprintf(stderr, "%s%s", lead, self->broker.argv[i + 1]);
         lead = ", ";
     }
-    if (*lead == ',') (void)fputc('\n', stderr);
+    if (*lead != ',') return;
+    lead = ": ";
+    for (uint32_t i = 0; i < self->pipeline_count && i < NAMES_SHOWN; i++, lead = ", ") (void)fprintf(stderr, "%s%s", lead, self->pipelines[i]);
+    if (self->pipeline_count > NAMES_SHOWN) (void)fprintf(stderr, " and %u more", self->pipeline_count - NAMES_SHOWN);
+    (void)fputc('\n', stderr);
+}
+
+/* Commands that work with what was loaded; hello, which needs no documents, before others. */
+static void show_next(const struct sl_dev *self) {
+    const char *name = self->pipeline_count > 0 ? self->pipelines[0] : NULL;
+    for (uint32_t i = 0; i < self->pipeline_count; i++)
+        if (strcmp(self->pipelines[i], "hello") == 0) name = self->pipelines[i];
+    (void)fputs("try: sluice pipelines list   sluice ", stderr);
+    if (name) (void)fprintf(stderr, "submit %s --watch", name);
+    (void)fprintf(stderr, "%s   (Ctrl-C here stops everything)\n", name ? "" : "pipelines apply FILE");
 }
 
 void sl_dev_show_banner(const struct sl_dev *self) {
@@ -30,7 +46,7 @@ void sl_dev_show_banner(const struct sl_dev *self) {
     show_pipelines(self);
     bool is_default = strcmp(self->client_listen, SL_CLIENT_ENDPOINT_DEFAULT) == 0;
     if (!is_default) (void)fprintf(stderr, "in another terminal: export SLUICE_BROKER=%s\n", self->client_listen);
-    (void)fputs("try: sluice pipelines list   sluice submit hello --watch   (Ctrl-C here stops everything)\n", stderr);
+    show_next(self);
 }
 
 static int write_line(int fd, const char *text) {

@@ -36,7 +36,8 @@ class Life(unittest.TestCase):
     def test_it_says_where_what_and_what_to_try(self):
         dev = self.serving()
         banner = dev.said()
-        for part in (dev.endpoint, dev.data, "private Redis", "2 x 2 slots", dev.pipelines, "try: sluice "):
+        for part in (dev.endpoint, dev.data, "private Redis", "2 x 2 slots", f"{dev.pipelines}: failing, nobody, quick, ",
+                     "sluice submit failing --watch"):
             self.assertIn(part, banner)
         children = dev.children()
         self.assertEqual({name: len(pids) for name, pids in children.items()},
@@ -182,13 +183,26 @@ class Refusals(unittest.TestCase):
             self.assertIsNone(dev.endpoint)
             self.assertEqual(dev.stop(), code, dev.said())
             self.assertRegex(dev.said(), sentence)
-            self.assertEqual(all(line.startswith(("sluice:", " ", "{", "sluice-broker:")) for line in dev.said().splitlines()), True,
+            self.assertEqual(all(line.startswith(("sluice:", " ", "{", "sluice-broker:", "sluice-worker:", "/")) for line in dev.said().splitlines()), True,
                              dev.said())
         finally:
             dev.close()
 
     def test_no_such_pipeline_file(self):
         self.refused(3, "there is no pipeline file or folder absent.yaml", "absent.yaml")
+
+    def test_pipeline_files_that_are_wrong(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("one", "two"):
+                with open(os.path.join(folder, f"{name}.yaml"), "w", encoding="utf-8") as file:
+                    file.write(f'name: {name}\nversion: "2026-01-15"\nstages:\n  - {{name: a, type: noop, polcy: {name}}}\n')
+            self.refused(9, rf'(?s){folder}/one.yaml:4:\d+: error: .*"polcy".*{folder}/two.yaml:4:\d+: error: ', folder)
+            self.refused(3, "there is no policies file absent.yaml", "--policies", "absent.yaml")
+
+    def test_a_child_that_will_not_be_started_like_this(self):
+        os.environ["SLUICE_DRAIN_TIMEOUT"] = "soon"
+        self.addCleanup(os.environ.pop, "SLUICE_DRAIN_TIMEOUT")
+        self.refused(2, r"(?s)\"soon\".*worker-\d ended with exit code 2 before it served; what it said stands above")
 
     def test_a_place_that_is_none(self):
         self.refused(2, "tcp://HOST:PORT or ipc", listen="localhost")
@@ -210,6 +224,8 @@ class Refusals(unittest.TestCase):
 
     def test_numbers_out_of_range(self):
         self.refused(2, "--workers must be a whole number from 0 to 64", "--workers", "65")
+        ended = cluster.run("dev", "--slots", "257")
+        self.assertEqual((ended.returncode, ended.stderr), (2, "sluice: --slots must be a whole number from 1 to 256\n"))
 
     def test_a_descriptor_that_is_not_open(self):
         ended = subprocess.run([cluster.SLUICE, "dev", "--ready-fd", "77"], capture_output=True, text=True, check=False,
