@@ -247,7 +247,7 @@ static void answer_call(struct sl_ledger_redis *self, const struct sl_ledger_wai
     SL_ASSERT(answer.serial == wait->call.serial);
     if (answer.status == SL_LEDGER_UNAVAILABLE) {
         char why[512];
-        (void)snprintf(why, sizeof why, "Redis at %.200s refuses: %.200s", self->address_text, (const char *)answer.text.data);
+        (void)snprintf(why, sizeof why, "Redis at %.200s: %.200s", self->address_text, (const char *)answer.text.data);
         break_with(self, why);
     }
     self->events.on_reply(self->events.context, &answer);

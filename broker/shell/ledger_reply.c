@@ -22,6 +22,7 @@ struct decoding {
     struct sl_ledger_scratch *scratch;
     struct sl_ledger_reply *out;
     bool misshapen;
+    bool no_memory;
 };
 
 static bool starts_with_word(const redisReply *reply, const char *word) {
@@ -89,7 +90,7 @@ static void bytes16_of(struct decoding *self, const redisReply *reply, uint8_t o
     }
 }
 
-/* Room for count items; false on no memory, which is told as a failure of the call. */
+/* Room for count items; false on no memory: the call is to be made again, not to be taken for answered. */
 static bool reserve_items(struct decoding *self, size_t count) {
     struct sl_ledger_scratch *scratch = self->scratch;
     if (count > scratch->item_capacity) {
@@ -97,7 +98,7 @@ static bool reserve_items(struct decoding *self, size_t count) {
         size_t size = sizeof *scratch->items;
         void *items = alloc->resize(alloc->context, scratch->items, scratch->item_capacity * size, count * size);
         if (!items) {
-            fail_shape(self);
+            self->no_memory = true;
             return false;
         }
         scratch->items = items;
@@ -311,8 +312,13 @@ void sl_ledger_reply_read(const struct sl_ledger_call *call, const redisReply *r
         return;
     }
     read_any(&decoding, reply);
-    if (!decoding.misshapen) return;
+    if (!decoding.misshapen && !decoding.no_memory) return;
     *out_reply = empty;
+    if (decoding.no_memory) {
+        out_reply->status = SL_LEDGER_UNAVAILABLE;
+        out_reply->text = sl_text("there is no memory for its reply");
+        return;
+    }
     out_reply->status = SL_LEDGER_FAILED;
     out_reply->text = sl_text("Redis' reply has another shape than it should");
 }
