@@ -157,7 +157,7 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
     }
     struct sl_job *job = sl_job_find(&shard->table, query->read_id);
     if (job) {
-        if (job->cold && !job->loading && !job->corrupt) sl_job_fill(self, job, reply);
+        if (job->cold && !job->corrupt) sl_job_fill(self, job, reply);
         int rc = answer(self, asked, job, true, reply);
         bool spare = job->state == SL_JOB_QUEUED && !job->ahead && !job->settling && job->first_unsettled == 0;
         if (spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job, true);

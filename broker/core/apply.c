@@ -240,6 +240,7 @@ static void apply_attempt_failed(struct sl_job *job, const struct sl_transition 
     stage->duration_ms = t->failed.duration_ms;
     stage->ended_ms = t->wall_ms;
     stage->until_ms = t->failed.until_ms;
+    stage->returns = 0; /* an attempt was made: returns are counted in a row */
     bool crashed = t->failed.outcome == SL_OUTCOME_CRASH || t->failed.outcome == SL_OUTCOME_LOST;
     if (crashed && stage->crashes < UINT8_MAX) stage->crashes++;
 }

@@ -30,7 +30,10 @@ static int reserve(struct sl_sched *self, struct sl_shard *shard, const struct s
     for (uint32_t i = 0; i < count; i++) bytes += sl_transition_size_max(&transitions[i]);
     uint32_t effects = 16 + (job ? sl_watch_count(self, job, transitions[count - 1].kind == SL_TR_ENDED) : 0);
     if (job && job->run) effects += job->run->running_count;
-    int rc = sl_buf_reserve(&shard->batch, bytes);
+    /* A batch holds whole groups: the one at hand opens the next batch when this one would grow too large (reliability, B3 rule 4). */
+    bool full = shard->batch_count + count > SL_BATCH_TRANSITIONS_MAX || shard->batch.size + bytes > SL_BATCH_BYTES_MAX;
+    int rc = full && shard->batch_count > 0 ? sl_shard_seal_commit(self, shard) : SL_OK;
+    if (!rc) rc = sl_buf_reserve(&shard->batch, bytes);
     if (!rc) rc = sl_buf_reserve(&self->scratch, bytes);
     if (!rc) rc = sl_effects_reserve(self, effects);
     if (!rc) rc = sl_heap_reserve(&self->timers, 2);
@@ -105,6 +108,7 @@ int sl_decide(struct sl_sched *self, struct sl_job *job, const struct sl_transit
     for (uint32_t i = 0; i < count; i++) carry_out(self, shard, &transitions[i], &prepared[i]);
     bool ended = transitions[count - 1].kind == SL_TR_ENDED;
     if (job->watched == SL_WATCHED_ALL || (job->watched == SL_WATCHED_END && ended)) sl_watch_changed(self, job);
+    if (job->watched && ended) sl_watch_end(self, job);
     return SL_OK;
 }
 

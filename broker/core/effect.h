@@ -16,6 +16,7 @@ enum sl_effect_kind {
     SL_DO_RELEASE, /* messages of the shard that rest on a number <= n may leave */
     SL_DO_DROP,    /* messages of the shard that wait must never leave */
     SL_DO_ALARM,   /* tell the operator */
+    SL_DO_CATALOG, /* tell all pipelines that Redis holds, then CATALOG */
     SL_DO_TYPE,    /* record a stage type's metadata in the catalog */
     SL_DO_DRAINED, /* every shard is released: the process may end */
 

@@ -25,7 +25,7 @@ struct sl_stage_run {
     uint8_t crashes;     /* attempts that ended as crash or lost */
     bool idempotent;
     uint16_t tries;      /* attempts started and not returned: the budget's count, written before the attempt starts */
-    uint16_t returns;
+    uint16_t returns;    /* since the last attempt that was made */
     uint16_t attempts_max;
     uint16_t crashes_max;
     uint32_t attempt;    /* number of the newest attempt; 0: none yet */

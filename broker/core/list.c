@@ -93,6 +93,7 @@ static int read_jobs(struct sl_sched *self, struct sl_query *query) {
         int rc = sl_read_send(self, SL_READ_QUERY, call, query);
         if (rc) return rc;
         item->asked = true;
+        item->then = sl_query_moment_of(self, item->id);
         query->pending++;
     }
     return SL_OK;
@@ -107,10 +108,16 @@ static void drop_unwanted(struct sl_query *query) {
     query->item_count = kept;
 }
 
-static int finish(struct sl_sched *self, struct sl_query *query) {
+static int refuse(struct sl_sched *self, struct sl_query *query) {
+    const struct sl_ev_query *asked = &query->event->query;
+    (void)sl_reject(self, asked->peer, asked->message_id, NULL, SL_REJECT_NOT_READY,
+                    "the broker does not hold all shards of this list any more"); /* no memory: the client asks again */
+    sl_query_free(self, query);
+    return SL_OK;
+}
+
+static int reply_with(struct sl_sched *self, struct sl_query *query) {
     struct sl_buf buf;
-    drop_unwanted(query);
-    sort(query->items, query->item_count);
     uint32_t count = query->item_count < query->limit ? query->item_count : query->limit;
     sl_buf_init(&buf, &self->alloc);
     sl_mp_array(&buf, count);
@@ -119,6 +126,29 @@ static int finish(struct sl_sched *self, struct sl_query *query) {
     sl_buf_fini(&buf);
     sl_query_free(self, query);
     return SL_OK;
+}
+
+/* A list rests on several shards, and a message can wait for one only: so the list itself waits until all of it is durable. */
+static int finish(struct sl_sched *self, struct sl_query *query) {
+    bool durable = true;
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        const struct sl_query_place *place = &query->places[i];
+        const struct sl_shard *shard = &self->shards[i];
+        if (place->tag == 0) continue;
+        if (!sl_shard_is_open(shard) || shard->epoch != place->epoch) return refuse(self, query);
+        durable = durable && shard->n_durable >= place->tag;
+    }
+    if (durable) return reply_with(self, query);
+    sl_list_append(&self->held_queries, &query->link);
+    return SL_OK;
+}
+
+void sl_query_send_held(struct sl_sched *self) {
+    for (size_t left = self->held_queries.count; left > 0; left--) {
+        struct sl_link *link = sl_list_first(&self->held_queries);
+        sl_list_remove(&self->held_queries, link);
+        (void)finish(self, SL_CONTAINER(link, struct sl_query, link));
+    }
 }
 
 static bool wants_ended(const struct sl_ev_query *query) {
@@ -150,6 +180,7 @@ static int go_on(struct sl_sched *self, struct sl_query *query) {
     drop_unwanted(query);
     if (query->heads_read < SL_QUERY_HEADS_MAX) rc = read_ended(self, query);
     if (rc || query->pending > 0) return rc;
+    sort(query->items, query->item_count);
     return finish(self, query);
 }
 
@@ -182,39 +213,53 @@ static int take_ended(struct sl_sched *self, struct sl_query *query, const struc
     return SL_OK;
 }
 
-static int take_view(struct sl_sched *self, struct sl_query *query, const struct sl_job *job) {
-    if (!wants(&query->event->query, job)) return SL_OK;
+/* The item whose record was asked for and is not here yet. */
+static struct sl_query_item *awaited(struct sl_query *query, struct sl_job_id id) {
     for (uint32_t i = 0; i < query->item_count; i++) {
         struct sl_query_item *item = &query->items[i];
-        if (item->view || !sl_job_id_equal(item->id, job->id)) continue;
-        struct sl_buf buf;
-        sl_buf_init(&buf, &self->alloc);
-        sl_view_job(self, &buf, job);
-        item->created_ms = job->created_ms;
-        item->view = buf.failed ? NULL : sl_blob_new(&self->alloc, sl_buf_bytes(&buf));
-        sl_buf_fini(&buf);
-        struct sl_query_place *place = &query->places[sl_shard_of(self, job->id)->index];
-        if (item->view && sl_job_state_is_terminal((enum sl_job_state)job->state)) place->found++;
-        if (place->found >= query->limit) place->over = true;
-        return SL_OK;
+        if (item->asked && !item->view && sl_job_id_equal(item->id, id)) return item;
     }
+    return NULL;
+}
+
+static int take_view(struct sl_sched *self, struct sl_query *query, struct sl_query_item *item, const struct sl_job *job) {
+    const struct sl_shard *shard = sl_shard_of(self, job->id);
+    struct sl_query_place *place = &query->places[shard->index];
+    struct sl_buf buf;
+    if (!wants(&query->event->query, job)) return SL_OK;
+    sl_buf_init(&buf, &self->alloc);
+    sl_view_job(self, &buf, job);
+    item->created_ms = job->created_ms;
+    item->view = buf.failed ? NULL : sl_blob_new(&self->alloc, sl_buf_bytes(&buf));
+    sl_buf_fini(&buf);
+    if (!item->view) return SL_E_NO_MEMORY;
+    place->tag = sl_shard_tag(shard);
+    place->epoch = shard->epoch;
+    if (sl_job_state_is_terminal((enum sl_job_state)job->state)) place->found++;
+    if (place->found >= query->limit) place->over = true;
     return SL_OK;
 }
 
 static int take_job(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = sl_shard_of(self, query->read_id);
     struct sl_job *job = sl_job_find(&shard->table, query->read_id);
+    struct sl_query_item *item = awaited(query, query->read_id);
+    if (!item) return SL_OK; /* noted twice, and read already */
+    if (sl_query_is_late(self, item->id, &item->then)) {
+        item->asked = false;
+        return SL_OK;
+    }
     if (job) {
-        bool fill = !job->facts && !job->loading && !job->corrupt;
+        bool fill = !job->facts && !job->corrupt;
         if (fill) sl_job_fill(self, job, reply);
-        int rc = take_view(self, query, job);
+        int rc = take_view(self, query, item, job);
         bool spare = job->state == SL_JOB_QUEUED && !job->ahead && !job->settling && job->first_unsettled == 0;
-        if (fill && spare && !job->corrupt) sl_job_cool(&shard->table, job, true);
+        if (fill && spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job, true);
         return rc;
     }
     int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
     if (rc) return rc == SL_E_NO_MEMORY ? rc : SL_OK; /* damaged, or removed meanwhile */
-    rc = take_view(self, query, job);
+    rc = take_view(self, query, item, job);
     sl_job_free(&shard->table, &job);
     return rc;
 }

@@ -72,14 +72,13 @@ static int adopt(struct sl_sched *self, struct sl_session *session, const struct
     return SL_OK;
 }
 
-/* Attempts of the older session that the worker does not name never reached it: they cost nothing. What has not left yet will reach it
- * over the connection that it still has. */
+/* Attempts of the older session that the worker does not name never reached it: they cost nothing. On the connection that it still has
+ * they may be on their way, behind the HELLO that it said again: its heartbeats will tell. */
 static int return_rest(struct sl_sched *self, struct sl_session *older, struct sl_session *session) {
     struct sl_link *link;
     while ((link = sl_list_first(&older->in_flight))) {
         struct sl_stage_run *stage = SL_CONTAINER(link, struct sl_stage_run, link);
-        bool waits = stage->started_n > sl_shard_of(self, stage->job->id)->n_durable;
-        if (waits && older->peer == session->peer) {
+        if (older->peer == session->peer) {
             sl_stage_assign(self, stage, session);
             continue;
         }

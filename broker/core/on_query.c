@@ -37,7 +37,24 @@ static struct sl_bytes asked_job(const struct sl_query *query) {
     return query->purpose == SL_QUERY_FOR_CANCEL ? query->event->cancel_job.job : query->event->query.job;
 }
 
+struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_id id) {
+    const struct sl_shard *shard = sl_shard_of(self, id);
+    const struct sl_job *job = sl_job_find(&shard->table, id);
+    return (struct sl_query_moment){.in_memory = job,
+                                    .whole = job && !job->cold,
+                                    .settling = job && job->settling,
+                                    .settle_n = shard->settle_n};
+}
+
+bool sl_query_is_late(struct sl_sched *self, struct sl_job_id id, const struct sl_query_moment *then) {
+    const struct sl_shard *shard = sl_shard_of(self, id);
+    const struct sl_job *job = sl_job_find(&shard->table, id);
+    if (!sl_shard_is_open(shard)) return false;
+    return job ? job->cold && then->whole : then->in_memory;
+}
+
 static int read_job(struct sl_sched *self, struct sl_query *query, struct sl_job_id id) {
+    query->then = sl_query_moment_of(self, id);
     struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = sl_shard_of(self, id)->index, .job = id};
     int rc = sl_read_send(self, SL_READ_QUERY, call, query);
     if (!rc) query->pending++;
@@ -153,7 +170,14 @@ static void take_matches(struct sl_query *query, const struct sl_ledger_reply *r
  * memory for the answer: the client, hearing nothing, asks again. */
 
 static int begin(struct sl_sched *self, struct sl_query *query, int (*first)(struct sl_sched *, struct sl_query *)) {
+    uint64_t re, peer;
+    int refused;
     if (!query) return SL_E_NO_MEMORY;
+    peer = asker(query, &re);
+    if (sl_reads_are_full(self, peer, re, &refused)) {
+        sl_query_free(self, query);
+        return refused;
+    }
     int rc = first(self, query);
     if (rc == SL_OK) return SL_OK;
     query->given_up = query->pending > 0; /* what it has asked already comes back to it */
@@ -167,6 +191,7 @@ int sl_query_cancel(struct sl_sched *self, const struct sl_event *event) {
 }
 
 int sl_query_watch(struct sl_sched *self, uint64_t peer, struct sl_job_id id) {
+    if (self->reads.count >= SL_READS_MAX) return SL_OK; /* the follower asks again after a silence */
     struct sl_query *query = sl_query_new(self, SL_QUERY_FOR_WATCH, NULL);
     if (!query) return SL_E_NO_MEMORY;
     query->peer = peer;
@@ -236,17 +261,46 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
 static int watch_found(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     struct sl_job *job = sl_job_find(&sl_shard_of(self, query->read_id)->table, query->read_id);
     if (!job) return sl_watch_found(self, query->peer, query->read_id, reply);
-    int rc = sl_watch_add(self, job, (struct sl_follower){.peer = query->peer});
+    int rc = SL_OK;
+    if (!sl_job_state_is_terminal((enum sl_job_state)job->state)) {
+        rc = sl_watch_add(self, job, (struct sl_follower){.peer = query->peer});
+    }
     return rc ? rc : sl_watch_tell(self, job, query->peer);
 }
 
+/* Besides, the history of a job in memory is whole only with what a settle took from it, and that may have been on its way. */
+static bool has_hole(struct sl_sched *self, const struct sl_query *query) {
+    enum { AGAIN_MAX = 16 };
+    bool history = query->purpose == SL_QUERY_FOR_ANSWER && query->event->query.what == SL_QUERY_EVENTS;
+    const struct sl_shard *shard = sl_shard_of(self, query->read_id);
+    if (!history || query->again_count > AGAIN_MAX || !sl_job_find(&shard->table, query->read_id)) return false;
+    return query->then.settling || query->then.settle_n != shard->settle_n;
+}
+
+/* Redis would not read: that is no answer. A follower hears nothing, and asks again. */
+static int refuse(struct sl_sched *self, const struct sl_query *query) {
+    if (query->purpose == SL_QUERY_FOR_WATCH) return SL_OK;
+    uint64_t re, peer = asker(query, &re);
+    return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "Redis could not be read; the broker's log says more");
+}
+
 static int take_reply(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
+    if (reply->status != SL_LEDGER_OK) {
+        (void)refuse(self, query); /* no memory: the client asks again */
+        return SL_E_AGAIN;
+    }
     if (query->resolving) {
         take_matches(query, reply);
         return resolve_next(self, query);
     }
     if (query->purpose == SL_QUERY_FOR_ANSWER && query->event->query.what == SL_QUERY_JOBS) {
         return sl_query_listed(self, query, reply);
+    }
+    bool again = query->purpose != SL_QUERY_FOR_WATCH &&
+                 (sl_query_is_late(self, query->read_id, &query->then) || has_hole(self, query));
+    if (again) {
+        query->again_count++;
+        return read_job(self, query, query->read_id);
     }
     if (query->purpose == SL_QUERY_FOR_CANCEL) (void)cancel_found(self, query, reply);
     if (query->purpose == SL_QUERY_FOR_WATCH) (void)watch_found(self, query, reply);
@@ -255,7 +309,7 @@ static int take_reply(struct sl_sched *self, struct sl_query *query, const struc
     return SL_OK;
 }
 
-/* A reply comes once: a query that finds no memory is given up, and freed with its last reply. */
+/* A reply comes once: a query that finds no memory, or no answer, is given up, and freed with its last reply. */
 void sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     SL_ASSERT(query->pending > 0);
     query->pending--;

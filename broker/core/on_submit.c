@@ -160,6 +160,7 @@ int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const stru
     bool refused;
     int rc = sl_effects_reserve(self, 1);
     if (!rc) rc = refuse_early(self, submit, &refused);
+    if (!rc && !refused && submit->once && submit->again) rc = sl_once_note(self, submit->id);
     if (rc || refused) return rc;
     struct sl_shard *shard = sl_shard_of(self, submit->id);
     const struct sl_job *job = sl_job_find(&shard->table, submit->id);
@@ -172,6 +173,8 @@ int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const stru
         return sl_reject(self, submit->peer, submit->message_id, NULL, SL_REJECT_BACKPRESSURE,
                          self->pressure ? "Redis is nearly full" : "more was decided than Redis has stored yet");
     }
-    if (!found && (!submit->once || submit->again)) return sl_lookup_wait(self, shard, submit->id, event);
-    return create(self, submit, entry);
+    bool may_be_stored = !submit->once || submit->again || sl_once_is_noted(self, submit->id);
+    if (found || !may_be_stored) return create(self, submit, entry);
+    if (sl_reads_are_full(self, submit->peer, submit->message_id, &rc)) return rc;
+    return sl_lookup_wait(self, shard, submit->id, event);
 }

@@ -34,9 +34,10 @@ int sl_on_watch(struct sl_sched *self, const struct sl_event *event) {
         struct sl_shard *shard = sl_shard_of(self, id);
         if (!sl_shard_is_open(shard)) continue; /* the follower asks again after a silence */
         struct sl_job *job = sl_job_find(&shard->table, id);
-        int rc;
+        int rc = SL_OK;
         if (job) {
-            rc = sl_watch_add(self, job, (struct sl_follower){.peer = watch->peer, .ends_only = watch->ends_only});
+            struct sl_follower follower = {.peer = watch->peer, .ends_only = watch->ends_only};
+            if (!sl_job_state_is_terminal((enum sl_job_state)job->state)) rc = sl_watch_add(self, job, follower);
             if (!rc) rc = sl_watch_tell(self, job, watch->peer);
         } else {
             rc = sl_query_watch(self, watch->peer, id);

@@ -6,11 +6,21 @@
 
 enum sl_query_purpose { SL_QUERY_FOR_ANSWER, SL_QUERY_FOR_CANCEL, SL_QUERY_FOR_WATCH };
 
+/* What memory had of a job when Redis was asked. Reads and writes go over two connections: a read may be performed before a settle whose
+ * reply comes first, and bring what was there before memory gave its own away. */
+struct sl_query_moment {
+    bool in_memory;
+    bool whole;        /* with all its parts */
+    bool settling;     /* its record was on its way */
+    uint64_t settle_n; /* the newest settle of its shard */
+};
+
 struct sl_query_item {
     uint64_t created_ms;
     struct sl_job_id id;
     struct sl_blob *view; /* NULL: its record is on its way */
     bool asked;           /* its record has been asked for */
+    struct sl_query_moment then;
 };
 
 /* How far a list has read the ended jobs of a shard, newest first. */
@@ -19,6 +29,8 @@ struct sl_query_place {
     uint64_t same_n; /* how many of that number were read */
     uint32_t found;  /* jobs that are wanted */
     bool over;       /* there are no older ones, or enough was found */
+    uint64_t tag;    /* what is shown of this shard rests on this write ... */
+    uint64_t epoch;  /* ... of this epoch */
 };
 
 struct sl_query {
@@ -33,6 +45,9 @@ struct sl_query {
     struct sl_job_id match; /* of the prefix */
     uint32_t match_count;
     struct sl_job_id read_id; /* of the read whose reply is at hand */
+    struct sl_query_moment then; /* when that job was asked for; lists have it in their items */
+    uint32_t again_count;     /* how often a reply came too late */
+    struct sl_link link;      /* in the list of those that wait for what they show to be durable */
     /* list */
     uint32_t limit;
     uint32_t heads_read;           /* ended jobs looked at */
@@ -43,6 +58,10 @@ struct sl_query {
 
 struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpose, const struct sl_event *event);
 
+struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_id id);
+/* Whether memory has given away what the reply at hand cannot have: Redis must be asked again. */
+bool sl_query_is_late(struct sl_sched *self, struct sl_job_id id, const struct sl_query_moment *then);
+
 /* answer.c: about one job; the query stays the caller's. */
 int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
 
@@ -52,6 +71,9 @@ enum { SL_QUERY_HEADS_MAX = 10000 };
 /* list.c: many jobs. `listed` frees the query when the last reply came. */
 int sl_query_list(struct sl_sched *self, struct sl_query *query);
 int sl_query_listed(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
+
+/* Lists that waited for what they show to be durable leave, or are refused when a shard was lost. */
+void sl_query_send_held(struct sl_sched *self);
 
 /* cluster.c: stages, workers, pipelines, status: from memory, at once. */
 int sl_query_cluster(struct sl_sched *self, const struct sl_event *event);

@@ -1,6 +1,8 @@
 /* Questions to the ledger, in flight in the order in which they were asked, and the requests that wait for a job to be read. */
 #include "sched_state.h"
 
+#include "base/text.h"
+
 static struct sl_read *read_of(struct sl_link *link) {
     return SL_CONTAINER(link, struct sl_read, link);
 }
@@ -35,6 +37,13 @@ int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_
     if (may_leave(self, read)) emit(self, read);
     else hold(self, read);
     return SL_OK;
+}
+
+bool sl_reads_are_full(struct sl_sched *self, uint64_t peer, uint64_t re, int *out_rc) {
+    if (self->reads.count < SL_READS_MAX) return false;
+    *out_rc = sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY,
+                        "too many questions wait for Redis%s", self->connected ? "" : ", which is not connected");
+    return true;
 }
 
 /* The connection is new: nothing asked on an older one will be answered. */
@@ -175,9 +184,18 @@ int sl_job_load(struct sl_sched *self, struct sl_job *job) {
     return SL_OK;
 }
 
+/* Redis would not read the job. That is not to say that there is none: nothing may be decided. */
+static int refuse_waiter(struct sl_sched *self, const struct sl_event *event) {
+    bool submit = event->kind == SL_EV_SUBMIT, cancel = event->kind == SL_EV_CANCEL_JOB;
+    uint64_t peer = submit ? event->submit.peer : cancel ? event->cancel_job.peer : event->query.peer;
+    uint64_t re = submit ? event->submit.message_id : cancel ? event->cancel_job.message_id : event->query.message_id;
+    return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "Redis could not read this job; the broker's log says more");
+}
+
 static int handle_waiter(struct sl_sched *self, struct sl_waiter *waiter, const struct sl_ledger_reply *reply) {
     waiter->event->now = self->now;
     waiter->event->wall_ms = self->wall_ms;
+    if (reply->status != SL_LEDGER_OK) return refuse_waiter(self, waiter->event);
     switch (waiter->event->kind) {
     case SL_EV_SUBMIT:
         return sl_on_submit(self, waiter->event, reply);
@@ -191,6 +209,12 @@ static int handle_waiter(struct sl_sched *self, struct sl_waiter *waiter, const 
     return SL_OK;
 }
 
+static void tell_failure(struct sl_sched *self, const struct sl_ledger_reply *reply) {
+    char text[256];
+    sl_text_format(text, sizeof text, "Redis refused a read: %.*s", (int)reply->text.size, (const char *)reply->text.data);
+    sl_alarm(self, &self->shards[reply->shard], text);
+}
+
 static int lookup_reply(struct sl_sched *self, struct sl_job_id id, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = sl_shard_of(self, id);
     struct sl_lookup *lookup = sl_idmap_remove(&self->lookups, id.bytes);
@@ -198,7 +222,7 @@ static int lookup_reply(struct sl_sched *self, struct sl_job_id id, const struct
     struct sl_job *job = sl_job_find(&shard->table, id);
     if (job && job->loading) {
         job->loading = false;
-        if (reply->status == SL_LEDGER_OK) sl_job_fill(self, job, reply);
+        sl_job_fill(self, job, reply); /* a reply that failed brings no part: the job is parked, and not asked for for ever */
     }
     struct sl_waiter *waiter = lookup->first;
     sl_pool_give(&self->pool, lookup, sizeof *lookup);
@@ -219,7 +243,8 @@ static int lookup_reply(struct sl_sched *self, struct sl_job_id id, const struct
  * hears nothing asks again. */
 static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = &self->shards[read->call.shard];
-    bool recovering = shard->state == SL_SHARD_RECOVERING;
+    /* RESUME, or the catalog, begins it anew. */
+    bool recovering = shard->state == SL_SHARD_RECOVERING && !shard->unsure && !shard->asks_catalog;
     switch (read->purpose) {
     case SL_READ_POLL:
         (void)sl_owner_polled(self, shard, reply);
@@ -247,6 +272,7 @@ int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply) {
     struct sl_read read = *read_of(link);
     sl_list_remove(&self->reads, link);
     sl_pool_give(&self->pool, read_of(link), sizeof read);
+    if (reply->status == SL_LEDGER_FAILED) tell_failure(self, reply);
     dispatch_reply(self, &read, reply);
     return SL_OK;
 }

@@ -36,6 +36,7 @@ int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard) {
     SL_ASSERT(shard->state == SL_SHARD_RECOVERING);
     sl_recover_clear(self, shard);
     sl_shard_forget(self, shard);
+    shard->asks_catalog = false;
     shard->recovery.log_from = shard->recovery.commit_n = shard->ckpt;
     return next_read(self, shard, 0);
 }
@@ -63,6 +64,12 @@ static int park(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id 
     return note_seen(self, shard, id, UINT64_MAX, true);
 }
 
+/* Whether a pipeline that is not known may still be in Redis: another broker stored it, and this one has not been told. Then the recovery
+ * stops and begins anew; a job is never parked for want of a pipeline that is there. */
+static bool may_be_told(const struct sl_shard *shard, int rc) {
+    return rc == SL_E_NOT_FOUND && !shard->knows_catalog;
+}
+
 static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_item *item) {
     struct sl_job_id id;
     if (item->key.size != sizeof id.bytes) return SL_OK;
@@ -72,7 +79,7 @@ static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct
     int rc = sl_idmap_reserve(&shard->table.jobs, 1);
     if (rc) return rc;
     rc = sl_record_read_head(&shard->table, item->value, sl_pipeline_find, self, &job);
-    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc == SL_E_NO_MEMORY || may_be_told(shard, rc)) return rc;
     if (rc) return park(self, shard, id);
     if (job->at > shard->n_sealed) { /* as take_entry */
         sl_job_free(&shard->table, &job);
@@ -134,7 +141,7 @@ static int replay_transition(struct sl_sched *self, struct sl_shard *shard, uint
                              const struct sl_transition *transition) {
     struct sl_prepared prepared;
     int rc = sl_apply_prepare(&shard->table, transition, sl_pipeline_find, self, &prepared);
-    if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc == SL_E_NO_MEMORY || may_be_told(shard, rc)) return rc;
     if (rc) return park(self, shard, transition->job);
     struct sl_job *job = sl_apply(&shard->table, n, transition, &prepared);
     sl_job_touch(self, job, n);
@@ -205,7 +212,7 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     if (SL_BUG(self, 17)) forget_tries(shard);
 #endif
     shard->state = SL_SHARD_OPEN;
-    shard->suspect = false;
+    shard->suspect = shard->knows_catalog = false;
     self->figures.shards_open++;
     sl_recover_clear(self, shard);
     sl_shard_index(self, shard);
@@ -213,10 +220,30 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     return SL_OK;
 }
 
-/* A recovery that cannot go on. No memory: it begins again. Damage: a new owner that trims the log under this reader looks the same, so
+static int ask_catalog(struct sl_sched *self, struct sl_shard *shard) {
+    int rc = sl_effects_reserve(self, 1);
+    if (rc) return rc;
+    (void)sl_effect_add(self, SL_DO_CATALOG);
+    shard->asks_catalog = true;
+    return SL_OK;
+}
+
+int sl_on_catalog(struct sl_sched *self) {
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        struct sl_shard *shard = &self->shards[i];
+        if (shard->state != SL_SHARD_RECOVERING || !shard->asks_catalog || shard->unsure) continue;
+        shard->knows_catalog = true;
+        int rc = sl_recover_begin(self, shard);
+        if (rc) return rc;
+    }
+    return SL_OK;
+}
+
+/* A recovery that cannot go on. No memory: it begins again. A pipeline that is not known: when the catalog has been read again. Damage: a new owner that trims the log under this reader looks the same, so
  * the lease is asked first; what is still damaged at the second reading quarantines the shard. */
 static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
-    if (rc == SL_E_NO_MEMORY) {
+    if (rc == SL_E_NOT_FOUND && ask_catalog(self, shard) == SL_OK) return SL_OK;
+    if (rc == SL_E_NO_MEMORY || rc == SL_E_NOT_FOUND) {
         sl_alarm(self, shard, "no memory to recover the shard; trying again");
         shard->unsure = true;
         sl_shard_resume(self, shard);
@@ -262,6 +289,7 @@ int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct s
                    const struct sl_ledger_reply *reply) {
     SL_ASSERT(shard->recovery.loads > 0);
     shard->recovery.loads--;
+    if (reply->status != SL_LEDGER_OK) return stop(self, shard, SL_E_DAMAGED); /* an ended job must not be taken for a new one */
     int rc = SL_OK;
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
         if (!sl_bytes_is(reply->items[i].key, "r")) continue;

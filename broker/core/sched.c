@@ -22,10 +22,13 @@ static void init_lists(struct sl_sched *self) {
     sl_list_init(&self->types_waiting);
     sl_list_init(&self->sessions);
     sl_list_init(&self->reads);
+    sl_list_init(&self->held_queries);
+    sl_list_init(&self->once_list);
     sl_heap_init(&self->timers, &self->alloc);
     sl_idmap_init(&self->pipelines, &self->alloc, self->config.hash_seed);
     sl_idmap_init(&self->lookups, &self->alloc, self->config.hash_seed);
     sl_idmap_init(&self->watches, &self->alloc, self->config.hash_seed);
+    sl_idmap_init(&self->onces, &self->alloc, self->config.hash_seed);
     sl_buf_init(&self->scratch, &self->alloc);
     sl_buf_init(&self->output, &self->alloc);
 }
@@ -69,6 +72,10 @@ static void free_reads(struct sl_sched *self) {
         sl_list_remove(&self->reads, link);
         if (read->query && --read->query->pending == 0) sl_query_free(self, read->query);
         sl_pool_give(&self->pool, read, sizeof *read);
+    }
+    while ((link = sl_list_first(&self->held_queries))) {
+        sl_list_remove(&self->held_queries, link);
+        sl_query_free(self, SL_CONTAINER(link, struct sl_query, link));
     }
     size_t cursor = 0;
     struct sl_lookup *lookup;
@@ -121,6 +128,7 @@ void sl_sched_free(struct sl_sched **self) {
     sl_alloc_give(&alloc, gone->shards, gone->config.shard_count * sizeof *gone->shards);
     free_reads(gone);
     free_watches(gone);
+    sl_once_forget_all(gone);
     free_catalog(gone);
     sl_effects_clear(gone);
     sl_alloc_give(&alloc, gone->effects, gone->effect_capacity * sizeof *gone->effects);
@@ -183,13 +191,15 @@ static int flush_shard(struct sl_sched *self, struct sl_shard *shard) {
 static int flush(struct sl_sched *self) {
     int rc = sl_dispatch(self);
     sl_reads_send_held(self);
+    sl_query_send_held(self);
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
         int failed = sl_owner_poll(self, &self->shards[i]);
         if (!failed) failed = flush_shard(self, &self->shards[i]);
         if (!rc) rc = failed;
     }
     if (!self->draining || self->drained || rc) return rc;
-    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+    /* What is not given back by then, because Redis does not answer, is taken over as that of a broker that died. */
+    for (uint16_t i = 0; i < self->config.shard_count && self->now < self->drain_until; i++) {
         enum sl_shard_state state = self->shards[i].state;
         if (state == SL_SHARD_OPEN || state == SL_SHARD_RECOVERING || state == SL_SHARD_ACQUIRING) return SL_OK;
     }
@@ -202,6 +212,7 @@ static int begin_drain(struct sl_sched *self) {
     int rc = sl_effects_reserve(self, (uint32_t)self->sessions.count);
     if (rc) return rc;
     self->draining = true;
+    self->drain_until = self->now + (uint64_t)SL_DRAIN_MS * 1000000u;
     return SL_OK;
 }
 
@@ -235,6 +246,8 @@ static int handle(struct sl_sched *self, const struct sl_event *event) {
         return SL_OK;
     case SL_EV_PIPELINE:
         return sl_on_pipeline(self, event);
+    case SL_EV_CATALOG:
+        return sl_on_catalog(self);
     case SL_EV_POLICY:
         return sl_on_policy(self, event);
     case SL_EV_TYPE: {
@@ -320,6 +333,7 @@ static uint64_t shard_deadline(const struct sl_sched *self, const struct sl_shar
 uint64_t sl_sched_deadline(const struct sl_sched *self) {
     uint64_t least = UINT64_MAX;
     if (self->sessions.count > 0) take_least(&least, self->next_heartbeat_at);
+    if (self->draining && !self->drained) take_least(&least, self->drain_until);
     const struct sl_heap_node *timer = sl_heap_first(&self->timers);
     if (timer) take_least(&least, timer->at);
     for (struct sl_link *link = sl_list_first(&self->sessions); link; link = sl_list_next(&self->sessions, link)) {

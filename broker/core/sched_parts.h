@@ -73,6 +73,7 @@ int sl_owner_polled(struct sl_sched *self, struct sl_shard *shard, const struct 
 int sl_owner_acquired(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
 
 /* recover.c: a shard's jobs from records and log. */
+int sl_on_catalog(struct sl_sched *self);
 int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard);
 int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
 int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,
@@ -81,6 +82,8 @@ void sl_recover_clear(struct sl_sched *self, struct sl_shard *shard);
 
 /* reads.c: questions to the ledger and who waits for their answers. */
 int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_ledger_call call, struct sl_query *query);
+/* Whether so many reads wait for Redis that a client's question must be refused; says so then. */
+bool sl_reads_are_full(struct sl_sched *self, uint64_t peer, uint64_t re, int *out_rc);
 int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply);
 void sl_reads_again(struct sl_sched *self);
 void sl_reads_send_held(struct sl_sched *self);
@@ -118,6 +121,11 @@ int sl_sessions_tick(struct sl_sched *self);
 struct sl_stage_run *sl_attempt_find(struct sl_sched *self, const struct sl_token *token);
 struct sl_token sl_attempt_token(const struct sl_sched *self, const struct sl_stage_run *stage);
 
+/* once.c: repetitions of requests without a key. 0, or SL_E_NO_MEMORY. */
+int sl_once_note(struct sl_sched *self, struct sl_job_id id);
+bool sl_once_is_noted(const struct sl_sched *self, struct sl_job_id id);
+void sl_once_forget_all(struct sl_sched *self);
+
 /* types.c */
 struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes name);
 int sl_type_learn(struct sl_sched *self, struct sl_type *type, const struct sl_stage_type *known);
@@ -132,7 +140,7 @@ void sl_view_state(struct sl_buf *buf, const struct sl_job *job);
 /* watch.c */
 int sl_watch_tell(struct sl_sched *self, const struct sl_job *job, uint64_t peer);
 int sl_watch_add(struct sl_sched *self, struct sl_job *job, struct sl_follower follower);
-void sl_watch_end(struct sl_sched *self, struct sl_job_id id);
+void sl_watch_end(struct sl_sched *self, struct sl_job *job);
 int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_ledger_reply *reply);
 void sl_watch_changed(struct sl_sched *self, const struct sl_job *job);
 void sl_watch_forget_peer(struct sl_sched *self, uint64_t peer);

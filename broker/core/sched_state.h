@@ -99,6 +99,7 @@ struct sl_sched {
     bool pressure;     /* Redis is nearly full */
     bool draining;
     bool drained;
+    uint64_t drain_until; /* ns */
     struct sl_shard *shards; /* owns config.shard_count */
 
     struct sl_idmap pipelines; /* struct sl_pipeline_entry by digest */
@@ -117,8 +118,11 @@ struct sl_sched {
     struct sl_heap timers;     /* struct sl_stage_run */
     struct sl_list reads;
     uint32_t reads_held;       /* of these, the ones that are not sent */
+    struct sl_list held_queries; /* lists that wait for what they show to be durable */
     struct sl_idmap lookups;
     struct sl_idmap watches;
+    struct sl_idmap onces;     /* once.c */
+    struct sl_list once_list;
     uint64_t undurable_bytes;  /* decided and not durable */
     uint64_t next_heartbeat_at;
 

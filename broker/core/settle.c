@@ -290,6 +290,7 @@ int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard) {
     int rc = sl_shard_seal(self, shard, SL_LEDGER_SETTLE, ckpt, body);
     SL_ASSERT(rc == SL_OK); /* the pool's room was reserved at the start of the step */
     shard->ckpt = ckpt;
+    shard->settle_n = shard->n_sealed;
     shard->settles_under_way++;
     self->figures.settles++;
     trim_log(self, shard);

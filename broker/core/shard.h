@@ -70,6 +70,8 @@ struct sl_shard {
     uint16_t index;
     enum sl_shard_state state;
     bool unsure;          /* the connection was cut: RESUME will tell what Redis holds */
+    bool asks_catalog;    /* RECOVERING: waits for the pipelines that Redis holds */
+    bool knows_catalog;   /* RECOVERING: has been told them since it began */
     bool suspect;         /* what was read of it looked damaged: read once more, while the lease is still ours */
     bool releasing;       /* drain: its release is sealed */
     bool released;        /* drain: given back */
@@ -91,6 +93,7 @@ struct sl_shard {
     uint64_t from;        /* the number at which this owner began */
     uint64_t n_sealed, n_durable;
     uint64_t commit_n;    /* the newest sealed commit */
+    uint64_t settle_n;    /* the newest sealed settle */
     uint64_t ckpt;        /* the newest sealed checkpoint */
     struct sl_digest digest;         /* of the chain, sealed */
     struct sl_digest digest_durable;

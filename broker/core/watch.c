@@ -84,9 +84,11 @@ void sl_watch_forget_peer(struct sl_sched *self, uint64_t peer) {
     }
 }
 
-void sl_watch_end(struct sl_sched *self, struct sl_job_id id) {
-    struct sl_watch *watch = sl_idmap_find(&self->watches, id.bytes);
+/* There will be nothing more to tell of it: who missed its end asks again. */
+void sl_watch_end(struct sl_sched *self, struct sl_job *job) {
+    struct sl_watch *watch = sl_idmap_find(&self->watches, job->id.bytes);
     if (watch) free_watch(self, watch);
+    job->watched = SL_WATCHED_NOT;
 }
 
 int sl_watch_add(struct sl_sched *self, struct sl_job *job, struct sl_follower follower) {

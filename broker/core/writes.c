@@ -27,12 +27,17 @@ static void send_write(struct sl_sched *self, const struct sl_shard *shard, stru
                                            .body = sl_blob_bytes(write->body)};
 }
 
-/* Sends what is sealed and not sent on this connection, in order. */
+/* Sends what is sealed and not sent on this connection, in order; after an outage not all of it at once. */
 void sl_shard_send(struct sl_sched *self, struct sl_shard *shard) {
+    size_t under_way = 0;
     if (!self->connected || shard->unsure) return;
     if (sl_effects_reserve(self, (uint32_t)shard->writes.count)) return; /* the next step tries again */
     for (struct sl_link *link = sl_list_first(&shard->writes); link; link = sl_list_next(&shard->writes, link)) {
-        if (write_of(link)->serial == 0) send_write(self, shard, write_of(link));
+        struct sl_write *write = write_of(link);
+        size_t size = sl_blob_bytes(write->body).size;
+        if (under_way > 0 && under_way + size > SL_SEND_BYTES_MAX) return;
+        under_way += size;
+        if (write->serial == 0) send_write(self, shard, write);
     }
 }
 
@@ -141,7 +146,7 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
     sl_shard_forget(self, shard);
     if (shard->state == SL_SHARD_OPEN) self->figures.shards_open--;
     shard->state = state;
-    shard->unsure = shard->suspect = false;
+    shard->unsure = shard->suspect = shard->asks_catalog = shard->knows_catalog = false;
     shard->seen_epoch = shard->seen_n = 0;
     shard->still_polls = 0;
     shard->still_since = self->now;
@@ -170,13 +175,8 @@ static void write_reply(struct sl_sched *self, struct sl_shard *shard, const str
         write_is_durable(self, shard);
         sl_shard_release(self, shard);
         return;
-    case SL_LEDGER_FENCED: {
-        struct sl_ledger_reply lost = *reply;
-        lost.from = 0;
-        sl_shard_lose(self, shard, &lost);
-        return;
-    }
-    case SL_LEDGER_AT: /* a late twin was performed, or Redis went back: the lease will tell */
+    case SL_LEDGER_FENCED: /* the lease will also tell from where on the other owner wrote: never lost silently (reliability, B4) */
+    case SL_LEDGER_AT:     /* a late twin was performed, or Redis went back: the lease will tell */
         sl_shard_resume(self, shard);
         return;
     case SL_LEDGER_UNAVAILABLE: /* the connection is cut: LEDGER_DOWN follows */
@@ -258,7 +258,11 @@ static void resume_own(struct sl_sched *self, struct sl_shard *shard, const stru
 /* What a lease says after a cut (reliability, B5). */
 static void resume_reply(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply) {
     if (!shard->unsure || shard->resume_serial != reply->serial) return;
-    if (reply->status != SL_LEDGER_OK) return; /* UNAVAILABLE: the connection is cut, the next UP asks again */
+    if (reply->status == SL_LEDGER_UNAVAILABLE) return; /* the connection is cut: the next UP asks again */
+    if (reply->status != SL_LEDGER_OK) {
+        sl_shard_quarantine(self, shard, "Redis holds something else where this shard's lease should be; it is quarantined");
+        return;
+    }
     bool ours = memcmp(reply->owner.bytes, self->config.incarnation.bytes, 16) == 0;
     if (shard->state == SL_SHARD_ACQUIRING) {
         (void)sl_owner_acquired(self, shard, reply);
@@ -304,8 +308,8 @@ int sl_on_ledger_up(struct sl_sched *self) {
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
         struct sl_shard *shard = &self->shards[i];
         bool held = shard->state == SL_SHARD_OPEN || shard->state == SL_SHARD_RECOVERING;
+        shard->knows_catalog = false; /* what was being read of it is lost */
         if (held || shard->state == SL_SHARD_ACQUIRING) sl_shard_resume(self, shard);
-        shard->polling = false;
     }
     sl_reads_again(self);
     return SL_OK;

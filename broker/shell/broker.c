@@ -166,7 +166,11 @@ static void watch_pipelines(struct sl_broker *self) {
 }
 
 void sl_broker_catalog_read(struct sl_broker *self) {
-    if (self->serving || !self->ledger_up) return;
+    if (!self->ledger_up) return;
+    if (self->serving) {
+        step_kind(self, SL_EV_CATALOG);
+        return;
+    }
     self->serving = true;
     step_kind(self, SL_EV_LEDGER_UP);
     watch_pipelines(self);

@@ -17,7 +17,7 @@ struct sl_catalog;
 int sl_catalog_new(struct sl_broker *broker, struct sl_catalog **out_self);
 void sl_catalog_free(struct sl_catalog **self);
 
-/* The ledger is up: reads everything, then tells the core and calls sl_broker_catalog_read. */
+/* Reads everything, tells the core, then calls sl_broker_catalog_read. Without a connection nothing happens: the next one reads anew. */
 void sl_catalog_read(struct sl_catalog *self);
 
 /* A client's APPLY: checks the text, stores the pipeline, tells the core, answers. The views are not kept. */

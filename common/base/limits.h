@@ -55,6 +55,7 @@ enum {
     SL_SHARDS_MAX = 1024,
     SL_BATCH_TRANSITIONS_MAX = 4096,
     SL_BATCH_BYTES_MAX = 1 << 20,
+    SL_SEND_BYTES_MAX = 16 << 20, /* sealed writes of one shard that are on their way to Redis at once, or one larger */
     SL_SETTLE_BYTES_MAX = 64 << 10,
     SL_SETTLE_RECORDS_MAX = 64,
     SL_SETTLE_ENDED_AFTER_MS = 50,  /* an ended job waits this long for others to share its settle */
@@ -64,6 +65,8 @@ enum {
     SL_PAYLOAD_INLINE_MAX = 256,        /* a payload up to this stands in the job's head */
     SL_OUTPUT_INLINE_MAX = 4 << 10,     /* an output up to this stands in an ended job's record */
     SL_HOT_BYTES_MAX = 256 << 20,       /* payloads and outputs kept in the broker's memory */
+    SL_READS_MAX = 16384,               /* questions to Redis without an answer; above it those of clients are refused */
+    SL_ONCE_MAX = 16384,                /* repeated requests without a key that are remembered, to know a first copy that comes late */
     SL_REPLY_MS = 2000,                 /* deadline of a call to Redis */
 
     /* Workers. */
@@ -78,6 +81,7 @@ enum {
     SL_TAKEOVER_MS = 3000,
     SL_HEARTBEAT_MS = 1000,
     SL_LOST_MS = 5000,
+    SL_DRAIN_MS = 5000, /* a broker that stops settles and gives its shards back for so long */
     SL_SETTLE_MS = 1000 /* a job under way gets a record when its changes are this old: most end before and need one only */
 };
 

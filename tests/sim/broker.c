@@ -132,6 +132,9 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
                   sim_effect_text(world, effect));
         sim_oracle_on_alarm(world, broker->index, effect);
         return;
+    case SL_DO_CATALOG:
+        sim_violated(world, "CATALOG", "broker %c asks for pipelines that it was told at its start", 'A' + (int)broker->index);
+        return;
     case SL_DO_TYPE:
         return; /* the catalog holds every type from the start */
     case SL_DO_DRAINED:

@@ -19,6 +19,7 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
     if (effect->kind == SL_DO_ASSIGN) driver->assigned = effect->assign.token;
     if (effect->kind == SL_DO_CHANGED) driver->changed = effect->changed;
     if (effect->kind == SL_DO_ACCEPTED) driver->accepted = effect->accepted;
+    driver->rests_on[effect->kind] = effect->n;
     if (effect->kind == SL_DO_ANSWER) {
         struct sl_mp_reader reader = sl_mp_reader(effect->answer.items);
         driver->answer_count = sl_mp_read_array(&reader, UINT32_MAX);
@@ -93,8 +94,8 @@ void driver_wait(struct core_driver *driver, uint32_t ms) {
     }
 }
 
-static void tell_catalog(struct core_driver *driver) {
-    for (uint32_t i = 0; i < 4; i++) {
+static void tell_catalog(struct core_driver *driver, uint32_t pipelines) {
+    for (uint32_t i = 0; i < pipelines; i++) {
         struct sl_event pipeline = {.kind = SL_EV_PIPELINE};
         pipeline.pipeline = (struct sl_ev_pipeline){
             .digest = sim_shape(i)->digest, .canonical = sim_shape(i)->canonical, .current = true};
@@ -115,24 +116,71 @@ void driver_hello(struct core_driver *driver) {
     driver_step(driver, &hello);
 }
 
+static void new_core(struct core_driver *driver, uint8_t incarnation) {
+    struct sl_sched_config config = sl_sched_config_default();
+    config.settle_ms = 50;
+    config.incarnation = (struct sl_incarnation){{incarnation}};
+    config.succeeds = (struct sl_incarnation){{(uint8_t)(incarnation - 1)}};
+    config.seed = 5;
+    config.shard_count = 2;
+    config.lost_ms = 60000;
+    cr_assert_eq(sl_sched_new(&driver->memory.alloc, &config, &driver->core), 0);
+}
+
 void driver_init(struct core_driver *driver, uint64_t fail_at) {
     memset(driver, 0, sizeof *driver);
     sl_failing_alloc_init(&driver->memory, UINT64_MAX);
     driver->now = 1000000000u;
     cr_assert_eq(ledger_twin_new(sl_alloc_system(), &driver->twin), 0);
-    struct sl_sched_config config = sl_sched_config_default();
-    config.settle_ms = 50;
-    config.incarnation = (struct sl_incarnation){{1}};
-    config.seed = 5;
-    config.shard_count = 2;
-    config.lost_ms = 60000;
-    cr_assert_eq(sl_sched_new(&driver->memory.alloc, &config, &driver->core), 0);
+    new_core(driver, 1);
     if (fail_at) driver->memory.countdown = fail_at - 1;
-    tell_catalog(driver);
+    tell_catalog(driver, DRIVER_SHAPES);
     struct sl_event up = {.kind = SL_EV_LEDGER_UP};
     driver_step(driver, &up);
     driver_wait(driver, 20);
     driver_hello(driver);
+}
+
+void driver_succeed(struct core_driver *driver, uint32_t pipelines) {
+    sl_sched_free(&driver->core);
+    new_core(driver, 2);
+    tell_catalog(driver, pipelines);
+    struct sl_event up = {.kind = SL_EV_LEDGER_UP};
+    driver_step(driver, &up);
+    driver_wait(driver, 200);
+    driver_hello(driver);
+}
+
+bool driver_take(struct core_driver *driver, enum sl_ledger_verb verb, struct sl_ledger_call *out_call) {
+    for (uint32_t i = 0; i < driver->call_count; i++) {
+        uint32_t place = (driver->first_call + i) % DRIVER_CALLS_MAX;
+        if (driver->calls[place].verb != verb) continue;
+        *out_call = driver->calls[place];
+        for (uint32_t k = i; k + 1 < driver->call_count; k++) {
+            driver->calls[(driver->first_call + k) % DRIVER_CALLS_MAX] = driver->calls[(driver->first_call + k + 1) % DRIVER_CALLS_MAX];
+        }
+        driver->call_count--;
+        return true;
+    }
+    return false;
+}
+
+void driver_perform(struct core_driver *driver, const struct sl_ledger_call *call, struct sl_ledger_reply *out_reply) {
+    cr_assert_eq(ledger_twin_call(driver->twin, call, out_reply), 0);
+    free((void *)(uintptr_t)call->body.data);
+}
+
+void driver_deliver(struct core_driver *driver, const struct sl_ledger_reply *reply) {
+    struct sl_event event = {.kind = SL_EV_LEDGER_REPLY, .reply = reply};
+    driver_step(driver, &event);
+}
+
+void driver_await(struct core_driver *driver, enum sl_ledger_verb verb, struct sl_ledger_call *out_call) {
+    for (int i = 0; i < 100; i++) {
+        if (driver_take(driver, verb, out_call)) return;
+        driver_wait(driver, 10);
+    }
+    cr_assert_fail("no call of verb %d came", (int)verb);
 }
 
 void driver_fini(struct core_driver *driver) {

@@ -7,7 +7,7 @@
 #include "support/failing_alloc.h"
 #include "support/ledger_twin.h"
 
-enum { DRIVER_CALLS_MAX = 256, DRIVER_PEER_CLIENT = 2, DRIVER_PEER_WORKER = 3 };
+enum { DRIVER_CALLS_MAX = 256, DRIVER_PEER_CLIENT = 2, DRIVER_PEER_WORKER = 3, DRIVER_SHAPES = 4 };
 
 struct core_driver {
     struct sl_failing_alloc memory; /* the core's */
@@ -21,6 +21,7 @@ struct core_driver {
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     uint32_t answer_count;        /* members of the newest ANSWER */
     enum sl_reject rejected;
+    uint64_t rests_on[SL_DO_BYE + 1]; /* the number that the newest message of a kind rests on */
     struct sl_do_accepted accepted; /* the newest ACCEPTED; its views are not kept */
     bool holds;                     /* the ledger's answers wait */
     void (*after_step)(struct core_driver *driver); /* called after every step of the core; NULL: nothing is */
@@ -41,6 +42,17 @@ void driver_wait(struct core_driver *driver, uint32_t ms);
 /* A job of shape `shape` under the key. Returns its id. */
 struct sl_job_id driver_submit(struct core_driver *driver, uint32_t shape, const char *key, bool again);
 void driver_result(struct core_driver *driver, enum sl_outcome outcome);
+
+/* For the order of replies that come over two connections, while driver->holds: takes the oldest call of the verb that is not answered
+ * (false: there is none); lets the twin perform it; hands its reply to the core, and FLUSH. A call's body is freed by driver_perform. */
+bool driver_take(struct core_driver *driver, enum sl_ledger_verb verb, struct sl_ledger_call *out_call);
+void driver_perform(struct core_driver *driver, const struct sl_ledger_call *call, struct sl_ledger_reply *out_reply);
+void driver_deliver(struct core_driver *driver, const struct sl_ledger_reply *reply);
+/* Lets time pass until a call of the verb is there. */
+void driver_await(struct core_driver *driver, enum sl_ledger_verb verb, struct sl_ledger_call *out_call);
+
+/* A core of another incarnation on the same ledger, in place of the one that is there, which is told `pipelines` of the shapes. */
+void driver_succeed(struct core_driver *driver, uint32_t pipelines);
 
 /* The worker says HELLO, again when its session was lost. */
 void driver_hello(struct core_driver *driver);

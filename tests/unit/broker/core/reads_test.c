@@ -1,7 +1,9 @@
 /* When reads leave, and who is told of what they bring. */
+#include "base/limits.h"
 #include "core_driver.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 static struct core_driver driver;
 
@@ -16,6 +18,36 @@ static uint32_t calls_of(enum sl_ledger_verb verb) {
 static void tell(enum sl_event_kind kind) {
     struct sl_event event = {.kind = kind};
     driver_step(&driver, &event);
+}
+
+/* An error is no answer: a key that is taken would make its job a second time. */
+Test(reads, a_look_up_that_failed_decides_nothing) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 0, "job", false);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_wait(&driver, 300);
+    uint32_t assigned = driver.said[SL_DO_ASSIGN];
+    struct sl_ledger_call read;
+    driver.holds = true;
+    (void)driver_submit(&driver, 0, "job", false);
+    cr_assert(driver_take(&driver, SL_LEDGER_READ_JOB, &read));
+    struct sl_ledger_reply failed = {.verb = SL_LEDGER_READ_JOB, .shard = read.shard, .serial = read.serial,
+                                     .status = SL_LEDGER_FAILED, .text = sl_text("WRONGTYPE")};
+    driver_deliver(&driver, &failed);
+    free((void *)(uintptr_t)read.body.data);
+    cr_assert_eq(driver.rejected, SL_REJECT_NOT_READY);
+    cr_assert_eq(driver.said[SL_DO_ASSIGN], assigned);
+    driver_fini(&driver);
+}
+
+Test(reads, questions_wait_for_redis_up_to_a_limit) {
+    driver_init(&driver, 0);
+    tell(SL_EV_LEDGER_DOWN);
+    uint32_t asked = SL_READS_MAX + 100;
+    for (uint32_t i = 0; i < asked; i++) driver_query(&driver, SL_QUERY_JOB, (struct sl_job_id){{(uint8_t)i, (uint8_t)(i >> 8), 1}});
+    cr_assert_geq(driver.said[SL_DO_REJECTED], 100);
+    cr_assert_eq(driver.rejected, SL_REJECT_NOT_READY);
+    driver_fini(&driver);
 }
 
 /* A Redis that was started from an older state would answer with it before the owner has noticed. */

@@ -1,0 +1,105 @@
+/* Questions whose reads race with the settles of what they ask about: reads and writes go over two connections. */
+#include "core_driver.h"
+#include "sim/shapes.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static struct core_driver driver;
+
+static void tear_down(void) {
+    driver_fini(&driver);
+}
+
+TestSuite(query, .fini = tear_down);
+
+/* Redis performs the read, then the settle, whose reply comes first. */
+static void overtake(enum sl_ledger_verb verb, struct sl_ledger_reply *out_read) {
+    struct sl_ledger_call read, settle;
+    struct sl_ledger_reply settled;
+    cr_assert(driver_take(&driver, verb, &read));
+    driver_perform(&driver, &read, out_read);
+    driver_await(&driver, SL_LEDGER_SETTLE, &settle);
+    driver_perform(&driver, &settle, &settled);
+    driver_deliver(&driver, &settled);
+}
+
+static void go_on(void) {
+    driver.holds = false;
+    driver_wait(&driver, 100);
+}
+
+Test(query, a_job_that_has_just_left_memory_is_asked_for_again) {
+    driver_init(&driver, 0);
+    struct sl_job_id job = driver_submit(&driver, 0, "job", false);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    struct sl_ledger_reply read;
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_JOB, job);
+    overtake(SL_LEDGER_READ_JOB, &read);
+    driver_deliver(&driver, &read);
+    cr_assert_eq(driver.said[SL_DO_REJECTED], 0, "nobody says that there is no such job");
+    go_on();
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
+}
+
+Test(query, a_queued_job_that_gave_its_parts_away_is_not_parked) {
+    driver_init(&driver, 0);
+    for (int i = 0; i < 40; i++) { /* more than are kept in memory for what starts next */
+        char key[8];
+        snprintf(key, sizeof key, "k%d", i);
+        (void)driver_submit(&driver, 0, key, false);
+    }
+    driver_wait(&driver, 500);
+    struct sl_job_id last = driver_submit(&driver, 0, "last", false);
+    struct sl_ledger_reply read;
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_JOB, last);
+    overtake(SL_LEDGER_READ_JOB, &read);
+    driver_deliver(&driver, &read);
+    cr_assert_eq(driver.said[SL_DO_ALARM], 0);
+    go_on();
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
+    cr_assert_eq(driver.said[SL_DO_ALARM], 0);
+}
+
+Test(query, a_list_waits_for_what_it_shows) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 0, "job", false);
+    driver.holds = true;
+    driver_result(&driver, SL_OUTCOME_DONE); /* its commit is under way */
+    driver_query(&driver, SL_QUERY_JOBS, (struct sl_job_id){{0}});
+    struct sl_ledger_call call;
+    struct sl_ledger_reply reply;
+    while (driver_take(&driver, SL_LEDGER_READ_ENDED, &call) || driver_take(&driver, SL_LEDGER_READ_JOB, &call)) {
+        driver_perform(&driver, &call, &reply);
+        driver_deliver(&driver, &reply);
+    }
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 0, "a completed job whose end may still be lost");
+    go_on();
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
+    cr_assert_eq(driver.answer_count, 1);
+}
+
+Test(query, history_that_a_settle_takes_along_is_waited_for) {
+    driver_init(&driver, 0);
+    struct sl_job_id job = driver_submit(&driver, 1, "job", false);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_query(&driver, SL_QUERY_EVENTS, job);
+    uint32_t whole = driver.answer_count;
+    cr_assert_gt(whole, 0);
+    struct sl_ledger_call read, settle;
+    struct sl_ledger_reply reply;
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_EVENTS, job);
+    cr_assert(driver_take(&driver, SL_LEDGER_READ_JOB, &read));
+    driver_perform(&driver, &read, &reply);
+    driver_await(&driver, SL_LEDGER_SETTLE, &settle);
+    driver_deliver(&driver, &reply);
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 1, "the settle that took the events is not there yet");
+    driver_perform(&driver, &settle, &reply);
+    driver_deliver(&driver, &reply);
+    go_on();
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 2);
+    cr_assert_geq(driver.answer_count, whole, "%u of %u", driver.answer_count, whole);
+}

@@ -1,0 +1,45 @@
+/* Workers and followers that come again, and what is kept for them. */
+#include "core_driver.h"
+#include "sim/shapes.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static struct core_driver driver;
+
+/* A worker repeats HELLO until it hears WELCOME; what was given to it meanwhile is on its way behind that. */
+Test(sessions, a_second_hello_takes_nothing_back) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 0, "job", false);
+    struct sl_token first = driver.assigned;
+    driver_hello(&driver);
+    cr_assert_eq(driver.said[SL_DO_ASSIGN], 1);
+    driver.assigned = first;
+    driver_result(&driver, SL_OUTCOME_DONE);
+    struct sl_sched_figures figures;
+    sl_sched_figures(driver.core, &figures);
+    cr_assert_eq(figures.ended_total, 1);
+    cr_assert_eq(figures.stale, 0);
+    driver_fini(&driver);
+}
+
+Test(sessions, followers_of_ended_jobs_cost_nothing) {
+    size_t before = 0;
+    driver_init(&driver, 0);
+    for (int i = 0; i < 200; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "k%d", i);
+        struct sl_job_id job = driver_submit(&driver, 0, key, false);
+        struct sl_event watch = {.kind = SL_EV_WATCH};
+        watch.watch = (struct sl_ev_watch){.peer = DRIVER_PEER_CLIENT, .message_id = 9, .jobs = &job, .job_count = 1};
+        driver_step(&driver, &watch);
+        uint32_t told = driver.said[SL_DO_CHANGED];
+        driver_result(&driver, SL_OUTCOME_DONE);
+        cr_assert_gt(driver.said[SL_DO_CHANGED], told, "the follower is told of the end");
+        driver_wait(&driver, 100);
+        if (i == 99) before = driver.memory.live_bytes;
+    }
+    cr_assert_leq(driver.memory.live_bytes, before + 4096, "%zu bytes, and %zu after as many jobs again", before,
+                  driver.memory.live_bytes);
+    driver_fini(&driver);
+}
