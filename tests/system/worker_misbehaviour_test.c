@@ -62,6 +62,7 @@ static const struct expectation expectations[] = {
     {"empty_value", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
     {"bad_key", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
     {"bad_field", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
+    {"many_fields", SL_OUTCOME_CRASH, "the stage host set more fields than an attempt may", 5000},
     {"nonsense", SL_OUTCOME_CRASH, "the stage wrote something of its own to the socket", 5000},
     {"cooperates", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
 };

@@ -249,7 +249,12 @@ static int set_field(struct sl_agent *self, struct attempt *attempt, const struc
 }
 
 int sl_agent_on_host_field(struct sl_agent *self, const struct sl_agent_event *event) {
-    return set_field(self, host_head(named(self, event)), event);
+    static const char too_many[] = "the stage host set more fields than an attempt may";
+    struct host *host = named(self, event);
+    int rc = set_field(self, host_head(host), event);
+    if (rc != SL_E_LIMIT) return rc;
+    mark_broken(self, host, sl_text(too_many));
+    return SL_OK;
 }
 
 int sl_agent_on_inline_field(struct sl_agent *self, const struct sl_agent_event *event) {

@@ -188,8 +188,8 @@ EXECUTE(forge_result) {
     return wait_for_ever();
 }
 
-/* A frame for the running attempt, whose nonce is the last part of its token: [kind, nonce, rest]. The host itself never answers. */
-static _Noreturn void forge(sluice_ctx *ctx, unsigned char head, unsigned char kind, const char *rest, size_t rest_size) {
+/* A frame for the running attempt, whose nonce is the last part of its token: [kind, nonce, rest]. */
+static bool send_frame(sluice_ctx *ctx, unsigned char head, unsigned char kind, const char *rest, size_t rest_size) {
     unsigned char frame[64] = {0, 0, 0, 0, head, kind, 0xcf};
     uint64_t nonce = strtoull(strrchr(host->task(ctx)->attempt_token, '.') + 1, NULL, 16);
     size_t size = 7;
@@ -197,7 +197,12 @@ static _Noreturn void forge(sluice_ctx *ctx, unsigned char head, unsigned char k
     memcpy(frame + size, rest, rest_size);
     size += rest_size;
     frame[0] = (unsigned char)(size - 4);
-    (void)send(3, frame, size, 0);
+    return send(3, frame, size, 0) == (ssize_t)size;
+}
+
+/* Sends such a frame; the host itself never answers then. */
+static _Noreturn void forge(sluice_ctx *ctx, unsigned char head, unsigned char kind, const char *rest, size_t rest_size) {
+    (void)send_frame(ctx, head, kind, rest, rest_size);
     for (;;) (void)pause();
 }
 
@@ -216,7 +221,7 @@ FORGED_RESULT(forge_bad_key, "\x91\x92\xa1" "-\xc4\x01\xc0\xc4\x00")
 
 EXECUTE(forge_bad_field) {
     UNUSED;
-    forge(ctx, 0x94, 19, "\xa1" "f\xc4\x01\xc1", 6);
+    forge(ctx, 0x94, 19, "\xa1" "f\xc4\x01\xc1", 5);
 }
 
 /* Fails when a program that the stage executes could speak in the name of its host. */
@@ -275,6 +280,14 @@ EXECUTE(start_processes) {
     char sentence[64];
     (void)snprintf(sentence, sizeof sentence, "%s after %s", strerror(errno), count > 0 ? "some children" : "no child");
     host->fail(ctx, sentence);
+    return SLUICE_FAILED_RETRYABLE;
+}
+
+/* Fields that are fine, but for their number; until the host is killed. */
+EXECUTE(forge_many_fields) {
+    UNUSED;
+    while (send_frame(ctx, 0x94, 19, "\xa1" "f\xc4\x01\xc0", 5)) {
+    }
     return SLUICE_FAILED_RETRYABLE;
 }
 
@@ -406,6 +419,7 @@ TYPE(bad_output, .execute = forge_bad_output);
 TYPE(bad_value, .execute = forge_bad_value, .state_keys = key_a);
 TYPE(empty_value, .execute = forge_empty_value, .state_keys = key_a);
 TYPE(bad_key, .execute = forge_bad_key, .state_keys = key_a);
+TYPE(many_fields, .execute = forge_many_fields);
 TYPE(bad_field, .execute = forge_bad_field);
 TYPE(nonsense, .execute = send_nonsense);
 TYPE(cooperates, .execute = cooperate);
@@ -418,7 +432,7 @@ static const sluice_registration *const types[] = {
     &type_twice, &type_nothing, &type_garbage, &type_large, &type_deep, &type_one_key, &type_two_keys, &type_missing_key,
     &type_early_state, &type_undeclared, &type_handled, &type_bad_handler, &type_negative, &type_closes, &type_overflow,
     &type_ignores, &type_regroups, &type_hungry, &type_fills, &type_opens, &type_multiplies, &type_executes, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
-    &type_forges, &type_no_output, &type_bad_output, &type_bad_value, &type_empty_value, &type_bad_key, &type_bad_field, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
+    &type_forges, &type_no_output, &type_bad_output, &type_bad_value, &type_empty_value, &type_bad_key, &type_bad_field, &type_many_fields, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
 static const sluice_registration_list list = {.size = sizeof list, .abi_major = SLUICE_ABI_MAJOR,
                                               .count = sizeof types / sizeof types[0], .registrations = types};
 
