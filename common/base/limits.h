@@ -74,6 +74,7 @@ enum {
     SL_WORKER_SLOTS_MAX = 256, /* attempts at once, each in a stage host */
     SL_TYPES_MAX = 1024, /* stage types of one worker */
     SL_WORKERS_MAX = 1024,
+    SL_STAGE_FILES = 1024, /* open at once in one stage host, unless --stage-files says otherwise */
     SL_TIMEOUT_GRACE_MS = 10000, /* the broker declares an attempt timed out this much after its timeout */
 
     /* Timers (configuration `timing`): production values. */
@@ -84,6 +85,13 @@ enum {
     SL_DRAIN_MS = 5000, /* a broker that stops settles and gives its shards back for so long */
     SL_SETTLE_MS = 1000 /* a job under way gets a record when its changes are this old: most end before and need one only */
 };
+
+/* Of one stage host, unless --stage-memory and --stage-file-size say otherwise; and the least that they may say: with less it does not
+ * start, or cannot work. Too large for an enum. */
+#define SL_STAGE_MEMORY ((uint64_t)4 << 30)
+#define SL_STAGE_MEMORY_MIN ((uint64_t)64 << 20)
+#define SL_STAGE_FILE_SIZE ((uint64_t)16 << 30)
+#define SL_STAGE_FILE_SIZE_MIN ((uint64_t)1 << 20)
 
 /* The largest group of transitions (one RESULT with all its values) must be smaller than Redis' largest argument
  * (proto-max-bulk-len in deploy/redis.conf, 64 MiB). */

@@ -12,12 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 30000, GRACE_MS = 5000, PROBE_MS = 10000, STAGE_FILES = 1024 };
-
-static const uint64_t stage_memory = (uint64_t)4 << 30, stage_file_size = (uint64_t)16 << 30;
-
-/* Less than these and a stage host does not even start, or cannot work. */
-static const uint64_t stage_memory_min = 64 << 20, stage_file_size_min = 1 << 20;
+enum { DRAIN_MS = 30000, GRACE_MS = 5000, PROBE_MS = 10000 };
 enum { STAGE_FILES_MIN = 16, STAGE_FILES_MAX = 1 << 20, STAGE_PROCESSES_MAX = 1 << 22 };
 
 typedef int setter(struct sl_options *options, const char *value);
@@ -114,11 +109,11 @@ static int set_count(const char *value, uint64_t min, uint64_t max, uint64_t *ou
 }
 
 static int set_stage_memory(struct sl_options *options, const char *value) {
-    return set_size(value, stage_memory_min, &options->stage_limits.memory);
+    return set_size(value, SL_STAGE_MEMORY_MIN, &options->stage_limits.memory);
 }
 
 static int set_stage_file_size(struct sl_options *options, const char *value) {
-    return set_size(value, stage_file_size_min, &options->stage_limits.file_size);
+    return set_size(value, SL_STAGE_FILE_SIZE_MIN, &options->stage_limits.file_size);
 }
 
 static int set_stage_files(struct sl_options *options, const char *value) {
@@ -312,7 +307,7 @@ static void set_defaults(struct sl_options *options) {
     options->drain_ms = DRAIN_MS;
     options->grace_ms = GRACE_MS;
     options->probe_ms = PROBE_MS;
-    options->stage_limits = (struct sl_host_limits){.memory = stage_memory, .file_size = stage_file_size, .files = STAGE_FILES};
+    options->stage_limits = (struct sl_host_limits){.memory = SL_STAGE_MEMORY, .file_size = SL_STAGE_FILE_SIZE, .files = SL_STAGE_FILES};
     options->heartbeat_ms = SL_HEARTBEAT_MS;
     options->lost_ms = SL_LOST_MS;
     set_program_directory(options);
