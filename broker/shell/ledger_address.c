@@ -68,10 +68,38 @@ static int parse_host(const char *text, struct sl_ledger_address *out_address, c
     return SL_OK;
 }
 
+/* HOST:PORT behind a scheme; database 0 is the one that is used anyway. The text may hold a password, so no sentence repeats it. */
+static int parse_url(const char *text, struct sl_ledger_address *out_address, char *out_why, size_t why_size) {
+    char host[SL_LEDGER_HOST_MAX + 16];
+    size_t size = strcspn(text, "/");
+    if (memchr(text, '@', size)) {
+        return refuse(SL_E_BAD_INPUT, out_why, why_size,
+                      "the address of Redis holds a password, and brokers of this version know none: give a Redis without one "
+                      "that only this machine reaches");
+    }
+    if (text[size] && strcmp(text + size, "/") != 0 && strcmp(text + size, "/0") != 0) {
+        return refuse(SL_E_BAD_INPUT, out_why, why_size, "of Redis only database 0 is used: write redis://HOST:PORT");
+    }
+    (void)snprintf(host, sizeof host, "%.*s", (int)(size < sizeof host ? size : sizeof host - 1), text);
+    return parse_host(host, out_address, out_why, why_size);
+}
+
 int sl_ledger_address_parse(const char *text, struct sl_ledger_address *out_address, char *out_why, size_t why_size) {
-    if (strncmp(text, "unix:", 5) == 0) return parse_path(text + 5, out_address, out_why, why_size);
-    if (strncmp(text, "redis://", 8) == 0) return parse_host(text + 8, out_address, out_why, why_size);
-    if (strncmp(text, "tcp://", 6) == 0) return parse_host(text + 6, out_address, out_why, why_size);
+    static const struct {
+        const char *start;
+        int (*parse)(const char *text, struct sl_ledger_address *out_address, char *out_why, size_t why_size);
+    } schemes[] = {{"unix://", parse_path}, {"unix:", parse_path}, {"redis://", parse_url}, {"tcp://", parse_url}};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t size = strlen(schemes[i].start);
+        if (strncmp(text, schemes[i].start, size) == 0) return schemes[i].parse(text + size, out_address, out_why, why_size);
+    }
+    const char *scheme_end = strstr(text, "://");
+    if (scheme_end && strcspn(text, "/@") > (size_t)(scheme_end - text)) {
+        int size = scheme_end - text < 32 ? (int)(scheme_end - text) : 32;
+        return refuse(SL_E_BAD_INPUT, out_why, why_size,
+                      "%.*s:// is no scheme of Redis' address: write redis://HOST:PORT or unix:/PATH", size, text);
+    }
+    if (strchr(text, '@')) return parse_url(text, out_address, out_why, why_size);
     if (strchr(text, '/')) return parse_path(text, out_address, out_why, why_size);
     return parse_host(text, out_address, out_why, why_size);
 }

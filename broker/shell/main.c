@@ -17,7 +17,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_UNREACHABLE = 8, EXIT_INVALID = 9, SOCKETS_MAX = 64, LINGER_MS = 500 };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_NOT_ALLOWED = 4, EXIT_UNREACHABLE = 8, EXIT_INVALID = 9 };
+enum { SOCKETS_MAX = 64, LINGER_MS = 500 };
 
 static int check_redis(struct sl_broker *self) {
     char why[SL_REDIS_WHY_SIZE];
@@ -28,7 +29,14 @@ static int check_redis(struct sl_broker *self) {
                                   .reply_ms = self->options->reply_ms};
     int rc = sl_redis_check(&what, &self->cluster, why);
     if (rc) fprintf(stderr, "sluice-broker: %s\n", why);
-    return rc == SL_OK ? 0 : rc == SL_E_UNREACHABLE || rc == SL_E_AGAIN ? EXIT_UNREACHABLE : EXIT_FAILED;
+    switch (rc) {
+    case SL_OK: return 0;
+    case SL_E_UNREACHABLE:
+    case SL_E_AGAIN: return EXIT_UNREACHABLE;
+    case SL_E_BAD_INPUT: return EXIT_USAGE;
+    case SL_E_NOT_ALLOWED: return EXIT_NOT_ALLOWED;
+    default: return EXIT_FAILED;
+    }
 }
 
 static int open_router(struct sl_broker *self, const char *endpoint, size_t message_max, struct sl_router **out) {

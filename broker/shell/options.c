@@ -120,7 +120,7 @@ static int take_checked(struct sl_options *options, int option, const char *valu
     }
 }
 
-static int take(struct sl_options *options, int option, const char *value) {
+static int take(struct sl_options *options, int option, const char *value, const char *given) {
     switch (option) {
     case 'r':
         options->redis = value;
@@ -154,7 +154,7 @@ static int take(struct sl_options *options, int option, const char *value) {
         (void)printf("sluice-broker %s\n", SLUICE_VERSION);
         return DONE;
     case '?':
-        return usage("unknown option, or one without its value", NULL);
+        return usage("unknown option, or one without its value", given);
     default:
         return take_checked(options, option, value);
     }
@@ -176,8 +176,9 @@ int sl_options_read(int argc, char **argv, struct sl_options *out_options) {
                                        .log_level = SL_LOG_INFO};
     if (level && *level && take_checked(out_options, 'L', level)) return USAGE;
     int option;
+    opterr = 0; /* one sentence is enough, and it is ours */
     while ((option = getopt_long(argc, argv, "hv", long_options, NULL)) != -1) {
-        int rc = take(out_options, option, optarg);
+        int rc = take(out_options, option, optarg, optind > 0 ? argv[optind - 1] : NULL);
         if (rc) return rc;
     }
     return optind < argc ? usage("unexpected argument", argv[optind]) : SL_OK;

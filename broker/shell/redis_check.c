@@ -102,6 +102,18 @@ static const char *advice(const char *error) {
     return "";
 }
 
+/* What an error of Redis means to a broker that starts: some pass by themselves, others must be dealt with by somebody. */
+static int rc_of(const redisReply *error) {
+    static const struct {
+        const char *word;
+        int rc;
+    } rows[] = {{"NOAUTH", SL_E_NOT_ALLOWED}, {"NOPERM", SL_E_NOT_ALLOWED},  {"WRONGPASS", SL_E_NOT_ALLOWED}, {"OOM", SL_E_REFUSED},
+                {"READONLY", SL_E_REFUSED},   {"NOREPLICAS", SL_E_REFUSED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strncmp(error->str, rows[i].word, strlen(rows[i].word)) == 0) return rows[i].rc;
+    return sl_ledger_is_unavailable(error) ? SL_E_AGAIN : SL_E_REFUSED;
+}
+
 /* One command. NULL with a sentence and *out_rc when there is no reply or an error; else the caller frees. */
 static redisReply *ask(const struct check *self, int *out_rc, int argc, const char **argv, const size_t *sizes) {
     redisReply *reply = redisCommandArgv(self->redis, argc, argv, sizes);
@@ -111,11 +123,9 @@ static redisReply *ask(const struct check *self, int *out_rc, int argc, const ch
         return NULL;
     }
     if (reply->type != REDIS_REPLY_ERROR) return reply;
-    bool later = sl_ledger_is_unavailable(reply) && strncmp(reply->str, "NO", 2) != 0;
-    if (strncmp(reply->str, "READONLY", 8) == 0) later = false;
     int size = (int)strcspn(reply->str, "\r\n");
     while (size > 0 && reply->str[size - 1] == '.') size--;
-    *out_rc = refuse(self, later ? SL_E_AGAIN : SL_E_REFUSED, "Redis at %s refuses %s: %.*s%s.", self->address, argv[0],
+    *out_rc = refuse(self, rc_of(reply), "Redis at %s refuses %s: %.*s%s.", self->address, argv[0],
                      size < 500 ? size : 500, reply->str, advice(reply->str));
     freeReplyObject(reply);
     return NULL;

@@ -35,7 +35,7 @@ struct sl_redis_check {
 /* Checks version, role, settings, library and cluster; makes the last two when they are not there and may be made.
  * 0 with the cluster. Else out_why (SL_REDIS_WHY_SIZE bytes) holds one or more sentences, a line each, and the result is
  * SL_E_UNREACHABLE (nobody there), SL_E_AGAIN (there, but loading or busy: try again), SL_E_REFUSED (something to change first),
- * or SL_E_BAD_INPUT (the address or the durability). */
+ * SL_E_NOT_ALLOWED (it wants a password, or this user may not), or SL_E_BAD_INPUT (the address or the durability). */
 int sl_redis_check(const struct sl_redis_check *what, struct sl_cluster *out_cluster, char *out_why);
 
 /* The settings part alone, from the reply to sl_redis_settings_command: 0, or SL_E_REFUSED with sentences in out_why. address is for

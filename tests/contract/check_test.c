@@ -165,7 +165,7 @@ Test(redis_check, refuses_a_replica) {
 Test(redis_check, refuses_a_redis_that_wants_a_password) {
     start(NULL);
     command("CONFIG SET requirepass secret");
-    expect(SL_E_REFUSED, "NOAUTH");
+    expect(SL_E_NOT_ALLOWED, "NOAUTH");
     redis_server_free(&server);
 }
 

@@ -353,6 +353,14 @@ class Start(unittest.TestCase):
         self.assertRegex(ended.stderr, sentence)
         self.assertEqual(ended.stdout, "")
 
+    def test_words_that_it_does_not_know(self):
+        for words, sentence in ((["--bogus"], "unknown option, or one without its value: --bogus; see"),
+                                (["--redis", "http://x"], "http:// is no scheme"), (["--redis", "redis://:secret@h"], "password")):
+            ended = run("sluice-broker", *words)
+            self.assertEqual((ended.returncode, ended.stderr.count("\n")), (2, 1), ended.stderr)
+            self.assertIn(sentence, ended.stderr)
+            self.assertNotIn("secret", ended.stderr)
+
     def test_redis_absent(self):
         self.refused(8, "start redis-server .*or say where Redis is")
 
@@ -364,7 +372,7 @@ class Start(unittest.TestCase):
 
     def test_redis_that_is_busy_loading_or_full(self):
         self.redis("--maxmemory", "1mb")
-        self.refused(8, "maxmemory.*(raise|more|CONFIG SET)")
+        self.refused(1, "maxmemory.*(raise|more|CONFIG SET)")
 
     def test_redis_without_a_log(self):
         self.redis("--appendonly", "no")
@@ -386,7 +394,7 @@ class Start(unittest.TestCase):
         redis = Redis(self.folder)
         self.addCleanup(redis.stop)
         redis.command("CONFIG", "SET", "requirepass", "x")
-        self.refused(1, "NOAUTH.*(password|redis://)")
+        self.refused(4, "NOAUTH.*(password|redis://)")
 
     def test_redis_that_belongs_to_something_else(self):
         self.redis().command("SET", "sl:mine", "1")

@@ -24,6 +24,9 @@ Test(ledger_address, reads_sockets_and_hosts) {
     expect("/run/redis.sock", "/run/redis.sock");
     expect("./redis.sock", "./redis.sock");
     expect("unix:redis.sock", "redis.sock");
+    expect("unix:///run/redis.sock", "/run/redis.sock");
+    expect("redis://redis", "redis:6379");
+    expect("redis://redis:7000/0", "redis:7000");
     expect("redis", "redis:6379");
     expect("127.0.0.1:7000", "127.0.0.1:7000");
     expect("tcp://redis.example:1", "redis.example:1");
@@ -35,6 +38,17 @@ Test(ledger_address, reads_sockets_and_hosts) {
 Test(ledger_address, refuses_the_rest) {
     const char *const bad[] = {"", ":6379", "host:", "host:0", "host:65536", "host:x", "host:-1", "[]:1", "unix:", "tcp://"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect_refusal(bad[i]);
+}
+
+Test(ledger_address, never_repeats_a_password) {
+    const char *const bad[] = {"redis://:secret@host", "redis://me:secret@host:6379/0", "me:secret@host", "rediss://me:secret@host",
+                               "redis://host/secret", "tcp://secret@host", "http://me:secret@host"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        expect_refusal(bad[i]);
+        cr_assert_null(strstr(why, "secret"), "%s", why);
+    }
+    expect_refusal("http://localhost");
+    cr_assert(strstr(why, "http:// is no scheme"), "%s", why);
 }
 
 Test(ledger_address, keeps_the_limits_of_names) {
