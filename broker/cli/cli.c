@@ -8,16 +8,24 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { QUESTION_MS = 5000, REFUSED_MS = 1000, NOTICE_MS = 80, PAGE_MAX = 1000 };
 
 static const uint64_t ns_per_ms = 1000000;
 
+/* What is said may repeat names of files, words of the command line and of others: no byte of it steers a terminal. */
 static void complain(const struct sl_cli *cli, enum sl_color color, const char *head, const char *format, va_list args) {
+    struct sl_buf safe;
+    char *sentence = NULL;
+    sl_buf_init(&safe, sl_alloc_system());
+    if (vasprintf(&sentence, format, args) < 0) sentence = NULL;
+    sl_text_escape(&safe, sl_text(sentence ? sentence : sl_err_text(SL_E_NO_MEMORY)));
     (void)fflush(stdout);
-    (void)fprintf(stderr, "%s%s%s", sl_color_start(cli->color_err, color), head, sl_color_end(cli->color_err));
-    (void)vfprintf(stderr, format, args);
-    (void)fputc('\n', stderr);
+    (void)fprintf(stderr, "%s%s%s%.*s\n", sl_color_start(cli->color_err, color), head, sl_color_end(cli->color_err), (int)safe.size,
+                  (char *)safe.data);
+    free(sentence);
+    sl_buf_fini(&safe);
 }
 
 int sl_cli_fail(const struct sl_cli *cli, enum sl_exit code, const char *format, ...) {
@@ -77,12 +85,25 @@ static int exit_of_code(struct sl_bytes code) {
     return SL_EXIT_FAILURE;
 }
 
+/* A refusal may be lines, as lint prints them. */
+static void fail_in_lines(const struct sl_cli *cli, char *sentence) {
+    char *rest = NULL, *line = strtok_r(sentence, "\n", &rest);
+    (void)sl_cli_fail(cli, SL_EXIT_FAILURE, "%s", line ? line : "");
+    while ((line = strtok_r(NULL, "\n", &rest))) {
+        struct sl_buf safe;
+        sl_buf_init(&safe, sl_alloc_system());
+        sl_text_escape(&safe, sl_text(line));
+        (void)fprintf(stderr, "%.*s\n", (int)safe.size, (char *)safe.data);
+        sl_buf_fini(&safe);
+    }
+}
+
 int sl_cli_end(const struct sl_cli *cli, const struct sl_session_done *done, const char *again) {
     if (done->end == SL_CALL_ANSWERED) return SL_EXIT_DONE;
     char sentence[SL_CLIENT_SENTENCE_SIZE];
     sl_client_explain(cli->client, done, sentence);
     int code = done->end == SL_CALL_REFUSED ? exit_of_code(done->refused.code) : SL_EXIT_UNREACHABLE;
-    (void)sl_cli_fail(cli, (enum sl_exit)code, "%s", sentence);
+    fail_in_lines(cli, sentence);
     if (code == SL_EXIT_UNREACHABLE && !sl_client_was_heard(cli->client))
         (void)fprintf(stderr, "        start a cluster on this machine: sluice dev   (or say where it is: --broker, SLUICE_BROKER)\n");
     if (done->end == SL_CALL_UNKNOWN && again) (void)fprintf(stderr, "        ask again: %s\n", again);
@@ -161,7 +182,12 @@ static int ask_page(struct sl_cli *cli, const struct sl_wire_query *query, struc
         return sl_cli_fail(cli, SL_EXIT_USAGE, "a name or a job id is too long, or no UTF-8; \"sluice jobs list\" and \"sluice pipelines list\" show them");
     if (rc) return sl_cli_client_failure(cli, rc, "ask the broker");
     struct sl_session_done done;
-    int code = sl_cli_call(cli, id, cli->patient, &done);
+    rc = await(cli, id, cli->patient, &done);
+    if (rc) return sl_cli_client_failure(cli, rc, "talk to the broker");
+    /* A question changes nothing, so there is no doubt about what may have happened. */
+    if (done.end == SL_CALL_UNKNOWN)
+        return sl_cli_fail(cli, SL_EXIT_UNREACHABLE, "the broker at %s did not answer in time", cli->endpoint);
+    int code = sl_cli_end(cli, &done, NULL);
     if (code) return code;
     struct sl_wire_answer answer;
     if (done.type != SL_WIRE_ANSWER || sl_wire_answer_decode(done.body, &answer) || take_page(answer.items, all))

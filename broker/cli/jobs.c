@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_LIMIT = 50, LIST_LIMIT_MAX = 1000000, STATUSES_MAX = 8 };
+/* A broker lists at most LIST_LIMIT_MAX jobs at a time. */
+enum { LIST_LIMIT = 50, LIST_LIMIT_MAX = 1000, STATUSES_MAX = 8 };
 
 /* Encodes the words of --status; an unknown one is a usage error with a suggestion. */
 static int put_statuses(const struct sl_cli *cli, struct sl_buf *buf, struct sl_wire_list *out_list) {
@@ -38,7 +39,7 @@ int sl_run_jobs_list(struct sl_cli *cli) {
     static const struct sl_column columns[] = {
         {"JOB", "job_id", SL_COLUMN_SHORT_ID},   {"PIPELINE", "pipeline", SL_COLUMN_TEXT},
         {"STATUS", "status", SL_COLUMN_STATUS},  {"STAGES", "stages", SL_COLUMN_STAGES},
-        {"CREATED", "created_at", SL_COLUMN_AGO}, {"DOCUMENT", "doc_key", SL_COLUMN_TEXT},
+        {"CREATED", "created_at", SL_COLUMN_AGO}, {"DOCUMENT", "doc_key", SL_COLUMN_DOCUMENT},
         {"REASON", "error_reason", SL_COLUMN_TEXT},
     };
     struct sl_wire_query query = {.what = sl_text("jobs")};
@@ -117,10 +118,10 @@ int sl_run_jobs_show(struct sl_cli *cli) {
     const json_t *job = json_array_get(records.items, 0);
     if (!job) {
         code = sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "there is no job %.64s; \"sluice jobs list\" shows them", sl_cli_argument(cli, 0));
+    } else if (cli->format == SL_FORMAT_NAME || (cli->format == SL_FORMAT_TABLE && cli->quiet)) {
+        (void)puts(sl_output_member(job, "job_id"));
     } else if (cli->format == SL_FORMAT_TABLE) {
         code = print_job(cli, job);
-    } else if (cli->format == SL_FORMAT_NAME) {
-        (void)puts(sl_output_member(job, "job_id"));
     } else {
         code = sl_output_msgpack(cli, sl_buf_bytes(&records.raw));
     }

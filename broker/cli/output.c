@@ -1,4 +1,4 @@
-/* libsmartcols for tables, jansson for JSON. Texts in tables are escaped: they come from anywhere. */
+/* libsmartcols for tables, jansson for JSON. Texts come from anywhere; libsmartcols escapes what a terminal must not be sent. */
 #include "output.h"
 
 #include "base/buf.h"
@@ -53,9 +53,14 @@ const char *sl_output_member(const json_t *record, const char *name) {
     return text ? text : "";
 }
 
+/* A cell ends at its first NUL, so another sign stands for it. */
+static void put_text(struct sl_buf *buf, const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) (void)sl_buf_append(buf, text[i] ? &text[i] : "?", 1);
+}
+
 static void put_scalar(struct sl_buf *buf, const json_t *value) {
     if (json_is_string(value)) {
-        sl_text_escape(buf, sl_bytes(json_string_value(value), json_string_length(value)));
+        put_text(buf, json_string_value(value), json_string_length(value));
     } else if (json_is_integer(value)) {
         (void)sl_buf_format(buf, "%lld", (long long)json_integer_value(value));
     } else if (json_is_real(value)) {
@@ -67,6 +72,19 @@ static void put_scalar(struct sl_buf *buf, const json_t *value) {
     } else {
         (void)sl_buf_format(buf, "-");
     }
+}
+
+/* The key of a document by path and content: of the digest so much as tells two versions apart. */
+static void put_document(struct sl_buf *buf, const json_t *value) {
+    const char *text = json_string_value(value);
+    const char *digest = text ? strstr(text, "@sha256:") : NULL;
+    size_t size = digest ? strspn(digest + 8, "0123456789abcdef") : 0;
+    if (size != 64) {
+        put_scalar(buf, value);
+        return;
+    }
+    put_text(buf, text, (size_t)(digest - text) + 8 + SHORT_ID);
+    put_text(buf, digest + 8 + size, strlen(digest + 8 + size));
 }
 
 static void put_ago(struct sl_buf *buf, const json_t *value) {
@@ -105,6 +123,7 @@ static void put_cell(struct sl_buf *buf, enum sl_column_kind kind, const json_t 
     case SL_COLUMN_AGO: put_ago(buf, value); break;
     case SL_COLUMN_LIST: put_list(buf, value); break;
     case SL_COLUMN_STAGES: put_stages(buf, value); break;
+    case SL_COLUMN_DOCUMENT: put_document(buf, value); break;
     case SL_COLUMN_SHORT_ID:
         put_scalar(buf, value);
         if (buf->size > SHORT_ID) buf->size = SHORT_ID;
@@ -137,8 +156,8 @@ static int fill_table(struct libscols_table *table, const json_t *records, const
                       bool color) {
     for (size_t i = 0; i < count; i++) {
         bool right = columns[i].kind == SL_COLUMN_NUMBER;
-        bool last = i + 1 == count;
-        if (!scols_table_new_column(table, columns[i].title, 0, (right ? SCOLS_FL_RIGHT : 0) | (last ? SCOLS_FL_TRUNC : 0)))
+        bool cut = i + 1 == count || columns[i].kind == SL_COLUMN_DOCUMENT;
+        if (!scols_table_new_column(table, columns[i].title, 0, (right ? SCOLS_FL_RIGHT : 0) | (cut ? SCOLS_FL_TRUNC : 0)))
             return -1;
     }
     struct sl_buf buf;
@@ -178,7 +197,7 @@ int sl_output_list(const struct sl_cli *cli, const json_t *records, const struct
     size_t index;
     json_t *record;
     int code = SL_EXIT_DONE;
-    switch (cli->format) {
+    switch (cli->format == SL_FORMAT_TABLE && cli->quiet ? SL_FORMAT_NAME : cli->format) {
     case SL_FORMAT_JSON: return sl_output_json(cli, records);
     case SL_FORMAT_JSONL:
         json_array_foreach((json_t *)(uintptr_t)records, index, record) code |= sl_output_json(cli, record);

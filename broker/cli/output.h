@@ -15,11 +15,12 @@ struct sl_column {
         SL_COLUMN_SHORT_ID, /* the first 8 hex digits */
         SL_COLUMN_AGO,    /* RFC 3339 as a distance from now */
         SL_COLUMN_LIST,   /* an array of texts, joined */
-        SL_COLUMN_STAGES  /* the job's stages as done/all */
+        SL_COLUMN_STAGES, /* the job's stages as done/all */
+        SL_COLUMN_DOCUMENT /* a document's key, its digest shortened; gives way on a narrow terminal */
     } kind;
 };
 
-/* Prints an array of records. `name` is the member that -o name prints. Returns an exit code. */
+/* Prints an array of records. `name` is the member that -o name, or -q alone, prints. Returns an exit code. */
 int sl_output_list(const struct sl_cli *cli, const json_t *records, const struct sl_column *columns, size_t column_count,
                    const char *name);
 

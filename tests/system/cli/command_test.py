@@ -82,6 +82,22 @@ class Jobs(ClusterCase):
         self.assertEqual([event["n"] for event in events], sorted(event["n"] for event in events))
         self.assertTrue(all({"n", "at", "event"} <= set(event) for event in events))
 
+    def test_texts_from_anywhere_steer_no_terminal(self):
+        key = "/x/\x1b[31m\\n.md@sha256:" + "ab" * 32
+        job = self.submit("quick", "--doc-key", key)
+        listed = self.sluice("jobs", "list").stdout
+        self.assertIn("/x/\\x1b[31m\\n.md@sha256:abababab -\n", listed, "escaped once, digest shortened")
+        self.assertEqual(self.json("jobs", "show", job)["doc_key"], key)
+        self.assertIn(r"\x1b", self.sluice("submit", "quick", "--each", "\x1b[31m", expected=1).stderr)
+        for words in (["submit", "quick", "--each", "\x1b[31m"], ["\x1b[31m"], ["--\x1b"], ["pipelines", "lint", "\x1b.yaml"]):
+            self.assertNotIn("\x1b", self.dev.run(*words).stderr)
+
+    def test_quiet_lists_are_ids(self):
+        job = self.submit("quick")
+        self.assertIn(job, self.sluice("jobs", "list", "-q").stdout.split("\n"))
+        self.assertEqual(self.sluice("jobs", "show", job, "-q").stdout, f"{job}\n")
+        self.assertIn("quick", self.sluice("pipelines", "list", "-q").stdout.split("\n"))
+
     def test_labels_and_tenants_are_checked(self):
         self.submit("quick", "--label", "team=a", "--label", "day=monday", "--tenant", "acme")
         self.sluice("submit", "quick", "--label", "team", expected=2)
@@ -109,7 +125,8 @@ class Jobs(ClusterCase):
         self.assertIn(failed, listed)
         self.assertFalse(set(jobs) & set(listed))
         self.assertEqual(len(self.json("jobs", "list", "--limit", "2")), 2)
-        self.assertGreaterEqual(len(self.json("jobs", "list", "--limit", "50000")), 6)
+        self.assertGreaterEqual(len(self.json("jobs", "list", "--limit", "1000")), 6)
+        self.assertIn("from 1 to 1000", self.sluice("jobs", "list", "--limit", "1001", expected=2).stderr)
         self.assertIn("did you mean failed", self.sluice("jobs", "list", "--status", "faild", expected=2).stderr)
 
     def test_wait_for_many_is_as_bad_as_the_worst(self):
