@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUBMITS_AT_ONCE = 64, NAMED_MAX = 10 };
+enum { NAMED_MAX = 10 };
 
 struct sending {
     uint64_t id;
@@ -328,7 +328,7 @@ int sl_submit_each(struct sl_cli *cli, struct sl_submit_words *words) {
             return sl_cli_fail(cli, SL_EXIT_USAGE, "--each makes many jobs with keys of their own; leave --%s away",
                                sl_flag_text(alone[i])->name);
     uint64_t at_once;
-    if (sl_cli_number(cli, SL_FLAG_IN_FLIGHT, SUBMITS_AT_ONCE, 1, 4096, &at_once)) return SL_EXIT_USAGE;
+    if (sl_cli_number(cli, SL_FLAG_IN_FLIGHT, SL_SUBMITS_AT_ONCE, 1, SL_SUBMITS_AT_ONCE_MAX, &at_once)) return SL_EXIT_USAGE;
     int code = sl_cli_connect(cli, (uint32_t)at_once + 16);
     if (code) return code;
     bool watch = sl_cli_flag(cli, SL_FLAG_WATCH) != NULL;
@@ -340,7 +340,7 @@ int sl_submit_each(struct sl_cli *cli, struct sl_submit_words *words) {
     if (each.sending && each.records) code = collect(&each);
     each.follow.progress.job_total = (uint32_t)each.files.count;
     if (code == SL_EXIT_DONE) code = finish(&each, run(&each));
-    if (code == SL_EXIT_NOT_FOUND && each.accepted_count == 0) sl_submit_suggest(cli, words->pipeline);
+    if (code == SL_EXIT_NOT_FOUND && each.accepted_count == 0) sl_submit_say_versions(cli, words);
     sl_follow_fini(&each.follow);
     sl_files_fini(&each.files);
     json_decref(each.records);

@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { DRAW_MS = 100, BEAT_MS = 10000, LOOK_MS = 250, SILENCE_SAID_MS = 2000, ALIVE_MS = 6000, ANSWERS_MS = 1000, ROWS_DEFAULT = 24 };
+enum { DRAW_MS = 100, BEAT_MS = 10000, LOOK_MS = 250, SILENCE_SAID_MS = 2000, ANSWERS_MS = 1000, ROWS_DEFAULT = 24 };
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -181,6 +181,7 @@ static enum sl_follow_turn take_change(struct sl_follow *self, const struct sl_w
 
 static enum sl_follow_turn take_done(struct sl_follow *self, const struct sl_session_done *done, uint64_t now) {
     bool stages = done->id == self->stages_query, workers = done->id == self->workers_query;
+    if (self->probe && done->id == self->probe) return SL_TURN_NOTHING;
     if (!stages && !workers) {
         self->done = *done;
         return SL_TURN_REQUEST;
@@ -201,6 +202,18 @@ static enum sl_follow_turn take_done(struct sl_follow *self, const struct sl_ses
     return SL_TURN_NOTHING;
 }
 
+/* The time is over. "The job goes on" is said only when the broker is there: it spoke just now, or answers a last question. */
+static enum sl_follow_turn end_of_time(struct sl_follow *self, uint64_t now) {
+    uint64_t heard = sl_client_heard_at(self->cli->client);
+    if (sl_client_is_refused(self->cli->client)) return SL_TURN_SILENT;
+    if (heard > 0 && now - heard < ANSWERS_MS * ns_per_ms) return SL_TURN_TIMEOUT;
+    if (self->probe) return now >= self->probe_at ? SL_TURN_SILENT : SL_TURN_NOTHING;
+    struct sl_wire_query query = {.what = sl_text("status")};
+    if (sl_client_query(self->cli->client, &query, ANSWERS_MS, &self->probe)) return SL_TURN_SILENT;
+    self->probe_at = now + ANSWERS_MS * ns_per_ms;
+    return SL_TURN_NOTHING;
+}
+
 /* When the broker is silent: said after a while, and given up when --timeout, or 30 s, have passed without a word. */
 static enum sl_follow_turn look_for_silence(struct sl_follow *self, uint64_t now) {
     uint64_t heard = sl_client_heard_at(self->cli->client);
@@ -215,7 +228,7 @@ static enum sl_follow_turn look_for_silence(struct sl_follow *self, uint64_t now
         self->silence_said = false;
         (void)fprintf(stderr, "the broker is back\n");
     }
-    if (now >= self->deadline) return silent_ms < ALIVE_MS ? SL_TURN_TIMEOUT : SL_TURN_SILENT;
+    if (now >= self->deadline) return end_of_time(self, now);
     uint64_t limit_ms = self->cli->timeout_given ? UINT64_MAX : SL_CLIENT_TIMEOUT_MS;
     return silent_ms >= limit_ms ? SL_TURN_SILENT : SL_TURN_NOTHING;
 }
@@ -233,7 +246,8 @@ static uint64_t wake_at(const struct sl_follow *self, uint64_t now) {
     uint64_t at = now + LOOK_MS * ns_per_ms;
     if (self->draws && self->dirty && self->stages_query == 0 && self->draw_at < at) at = self->draw_at;
     if (self->tells && self->beat_at < at) at = self->beat_at;
-    return self->deadline < at ? self->deadline : at;
+    uint64_t deadline = self->probe ? self->probe_at : self->deadline;
+    return deadline < at ? deadline : at;
 }
 
 enum sl_follow_turn sl_follow_turn(struct sl_follow *self) {

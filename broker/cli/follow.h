@@ -41,6 +41,8 @@ struct sl_follow {
     uint32_t asked_count; /* pipelines of the progress whose stages' names were asked for, the last one by stages_query */
     uint64_t stages_query; /* open requests of our own; 0: none */
     uint64_t workers_query;
+    uint64_t probe;    /* open question of the end: whether the broker is there at all; 0: not asked */
+    uint64_t probe_at; /* ns: when it must be answered */
     char types[SL_FOLLOW_TYPES_MAX][SL_NAME_MAX + 1]; /* that were warned about */
     uint32_t type_count;
 };

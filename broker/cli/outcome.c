@@ -86,9 +86,13 @@ static int run_to_end(struct sl_follow *follow, struct sl_cli *cli, const struct
     return SL_EXIT_DONE;
 }
 
-int sl_outcome_of(struct sl_cli *cli, const struct sl_job_id *jobs, size_t job_count, bool shows, const char *pipeline) {
+int sl_outcome_of(struct sl_cli *cli, const struct sl_job_id *jobs, size_t job_count, bool shows, const char *pipeline,
+                  const struct sl_wire_list *missing_types) {
     struct sl_follow follow;
     sl_follow_init(&follow, cli, shows, 0);
+    struct sl_wire_list types = missing_types ? *missing_types : (struct sl_wire_list){0};
+    struct sl_bytes type;
+    while (sl_wire_strs_next(&types, &type)) sl_follow_warn_type(&follow, type);
     if (pipeline) sl_follow_name(&follow, pipeline);
     int code = SL_EXIT_DONE;
     for (size_t i = 0; i < job_count && code == SL_EXIT_DONE; i++) code = sl_follow_add(&follow, jobs[i]);
@@ -127,7 +131,7 @@ static int resolve_and_follow(struct sl_cli *cli, bool shows) {
         for (size_t j = 0; j < distinct; j++) seen = seen || sl_job_id_equal(jobs[i], jobs[j]);
         if (!seen) jobs[distinct++] = jobs[i];
     }
-    if (code == SL_EXIT_DONE) code = sl_outcome_of(cli, jobs, distinct, shows, NULL);
+    if (code == SL_EXIT_DONE) code = sl_outcome_of(cli, jobs, distinct, shows, NULL, NULL);
     free(jobs);
     return code;
 }

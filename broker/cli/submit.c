@@ -65,17 +65,14 @@ void sl_submit_words_fini(struct sl_submit_words *self) {
     sl_buf_fini(&self->labels);
 }
 
-void sl_submit_suggest(struct sl_cli *cli, const char *pipeline) {
-    struct sl_wire_query query = {.what = sl_text("pipelines")};
+void sl_submit_say_versions(struct sl_cli *cli, const struct sl_submit_words *words) {
+    struct sl_wire_query query = {.what = sl_text("pipelines"), .name = sl_text(words->pipeline)};
     struct sl_records records;
-    if (sl_cli_ask(cli, &query, &records)) return;
-    const char *names[256];
-    size_t count = 0;
-    for (; count < 256 && count < json_array_size(records.items); count++)
-        names[count] = sl_output_member(json_array_get(records.items, count), "name");
-    const char *near = sl_text_suggest(sl_text(pipeline), names, count);
-    if (near) (void)fprintf(stderr, "        did you mean \"%s\"?\n", near);
-    if (!near) (void)fprintf(stderr, "        store it first: sluice pipelines apply FILE\n");
+    if (words->version[0] == '\0' || sl_cli_ask(cli, &query, &records)) return;
+    size_t index;
+    json_t *pipeline;
+    json_array_foreach(records.items, index, pipeline)
+        (void)fprintf(stderr, "        there is %s@%s\n", words->pipeline, sl_output_member(pipeline, "version"));
     sl_records_fini(&records);
 }
 
@@ -94,7 +91,8 @@ static int read_payload(const struct sl_cli *cli, struct sl_buf *payload) {
                       : sl_file_read(path, JSON_TEXT_MAX, &text, error, sizeof error);
     int code = SL_EXIT_DONE;
     if (rc) {
-        code = sl_cli_fail(cli, rc == SL_E_NOT_FOUND ? SL_EXIT_NOT_FOUND : SL_EXIT_FAILURE, "%s", error);
+        bool invalid = rc == SL_E_LIMIT || rc == SL_E_BAD_INPUT; /* a folder too: as with pipeline files */
+        code = sl_cli_fail(cli, rc == SL_E_NOT_FOUND ? SL_EXIT_NOT_FOUND : invalid ? SL_EXIT_INVALID : SL_EXIT_FAILURE, "%s", error);
     } else if ((rc = sl_json_to_msgpack(sl_buf_bytes(&text), payload, error, sizeof error))) {
         code = sl_cli_fail(cli, SL_EXIT_INVALID, "%s is no sound JSON: %s", is_stdin ? "the input" : path, error);
     } else if (payload->size > SL_VALUE_BYTES_MAX) {
@@ -152,13 +150,16 @@ static void say_duplicate(const char *id, const struct sl_wire_accepted *accepte
         (void)fprintf(stderr, "        why: sluice jobs show %.8s   to run it once more: submit under another --key\n", id);
 }
 
+static bool is_followed(const struct sl_cli *cli) {
+    return sl_cli_flag(cli, SL_FLAG_WAIT) || sl_cli_flag(cli, SL_FLAG_WATCH);
+}
+
 static void print_accepted(const struct sl_cli *cli, const struct sl_wire_accepted *accepted) {
     char id[SL_ID_TEXT_SIZE];
     sl_id_to_text(accepted->job.bytes, id);
     if (!cli->quiet) say_duplicate(id, accepted);
     bool json = cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL;
-    bool followed = sl_cli_flag(cli, SL_FLAG_WAIT) || sl_cli_flag(cli, SL_FLAG_WATCH);
-    if (json && followed) return; /* the job itself will be printed */
+    if (json && is_followed(cli)) return; /* the job itself will be printed */
     if (json) {
         json_t *record = json_pack("{s:s, s:I, s:b}", "job_id", id, "run", (json_int_t)accepted->run, "duplicate",
                                    (int)accepted->duplicate);
@@ -183,7 +184,7 @@ static int await_accepted(struct sl_cli *cli, uint64_t id, struct sl_wire_accept
     if (done.type != SL_WIRE_ACCEPTED || sl_wire_accepted_decode(done.body, out_accepted))
         return sl_cli_fail(cli, SL_EXIT_FAILURE, "the broker's answer is not understood");
     print_accepted(cli, out_accepted);
-    if (!cli->quiet) warn_missing(cli, out_accepted);
+    if (!cli->quiet && !is_followed(cli)) warn_missing(cli, out_accepted); /* who follows is told by the following */
     return SL_EXIT_DONE;
 }
 
@@ -201,10 +202,10 @@ static int submit_one(struct sl_cli *cli, struct sl_submit_words *words) {
     if (code) return code;
     struct sl_wire_accepted accepted;
     code = await_accepted(cli, id, &accepted);
-    if (code == SL_EXIT_NOT_FOUND) sl_submit_suggest(cli, words->pipeline);
+    if (code == SL_EXIT_NOT_FOUND) sl_submit_say_versions(cli, words);
     bool watch = sl_cli_flag(cli, SL_FLAG_WATCH) != NULL;
-    if (code || (!watch && !sl_cli_flag(cli, SL_FLAG_WAIT))) return code;
-    return sl_outcome_of(cli, &accepted.job, 1, watch && !cli->quiet, words->pipeline);
+    if (code || !is_followed(cli)) return code;
+    return sl_outcome_of(cli, &accepted.job, 1, watch && !cli->quiet, words->pipeline, cli->quiet ? NULL : &accepted.missing_types);
 }
 
 int sl_run_submit(struct sl_cli *cli) {
@@ -217,6 +218,9 @@ int sl_run_submit(struct sl_cli *cli) {
     if (code == SL_EXIT_DONE && !each && sl_cli_flag(cli, SL_FLAG_AGAIN))
         code = sl_cli_fail(cli, SL_EXIT_USAGE, "--again is for documents: say --each too; one job is submitted again under another --key");
     cli->patient = true;
+    uint64_t at_once; /* of --each alone, but wrong is wrong */
+    if (code == SL_EXIT_DONE && sl_cli_number(cli, SL_FLAG_IN_FLIGHT, SL_SUBMITS_AT_ONCE, 1, SL_SUBMITS_AT_ONCE_MAX, &at_once))
+        code = SL_EXIT_USAGE;
     if (code == SL_EXIT_DONE) code = each ? sl_submit_each(cli, &words) : submit_one(cli, &words);
     sl_submit_words_fini(&words);
     return code;

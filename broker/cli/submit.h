@@ -4,6 +4,9 @@
 
 #include "cli.h"
 
+/* How many submits of --each are on their way at once, and at most. */
+enum { SL_SUBMITS_AT_ONCE = 64, SL_SUBMITS_AT_ONCE_MAX = 4096 };
+
 /* The request as the words and flags say it, without payload and keys. */
 struct sl_submit_words {
     char pipeline[SL_NAME_MAX + 1];
@@ -19,7 +22,7 @@ void sl_submit_words_fini(struct sl_submit_words *self);
 /* One job per file. Returns an exit code. */
 int sl_submit_each(struct sl_cli *cli, struct sl_submit_words *words);
 
-/* Says that a pipeline is not known, with the nearest name, if the broker can be asked. */
-void sl_submit_suggest(struct sl_cli *cli, const char *pipeline);
+/* After a version was refused: says which ones the pipeline has, if it is there at all. */
+void sl_submit_say_versions(struct sl_cli *cli, const struct sl_submit_words *words);
 
 #endif

@@ -144,11 +144,14 @@ class Jobs(ClusterCase):
     def test_an_unknown_pipeline_suggests_the_nearest(self):
         ended = self.sluice("submit", "quik", expected=3)
         self.assertEqual(ended.stdout, "")
-        self.assertIn('did you mean "quick"', ended.stderr)
+        self.assertEqual(ended.stderr.count('did you mean "quick"'), 1)
+        self.assertIn("there is quick@2026-01-15", self.sluice("submit", "quick@2", expected=3).stderr)
 
     def test_a_type_that_nobody_offers_is_said(self):
         start = time.monotonic()
         submitted = self.sluice("submit", "nobody")
+        waited = self.sluice("submit", "nobody", "--wait", "--timeout", "1s", expected=7)
+        self.assertEqual(waited.stderr.count('stage type "pdf-pages"'), 1, waited.stderr)
         self.assertLess(time.monotonic() - start, 10)
         self.assertIn("pdf-pages", submitted.stderr)
         watched = self.dev.popen("watch", submitted.stdout.strip())

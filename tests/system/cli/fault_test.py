@@ -53,6 +53,12 @@ class Restarts(ClusterCase):
         again = self.sluice("submit", "quick", "--each", documents, "--wait")
         self.assertIn("300 files: 0 submitted, 300 known already", again.stdout)
 
+    def test_a_question_without_an_answer_changed_nothing(self):
+        ended = self.stopped("redis-server", "jobs", "list", "--timeout", "1500ms")
+        self.assertEqual(ended.returncode, 8)
+        self.assertIn("did not answer", ended.stderr)
+        self.assertNotIn("may have happened", ended.stderr)
+
     def stopped(self, name, *words):
         """Runs sluice while a process of the cluster stands still."""
         pid = self.dev.children()[name][0]
@@ -77,7 +83,7 @@ class Restarts(ClusterCase):
 
     def test_wait_says_unknown_when_the_broker_stays_silent(self):
         job = self.sluice("submit", "slow", "-q").stdout.strip()
-        waiting = self.dev.popen("wait", job, "--timeout", "9s")
+        waiting = self.dev.popen("wait", job, "--timeout", "3s")
         broker = self.dev.children()["sluice-broker"][0]
         os.kill(broker, signal.SIGSTOP)
         try:
@@ -87,6 +93,7 @@ class Restarts(ClusterCase):
         self.assertEqual(waiting.returncode, 8, err)
         self.assertIn("unknown", err)
         self.assertIn(f"sluice wait {job[:8]}", err)
+        self.sluice("wait", job, "--timeout", "300ms", expected=7)
         self.sluice("jobs", "cancel", job)
 
 
