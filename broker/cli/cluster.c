@@ -57,39 +57,84 @@ int sl_run_stages_accept(struct sl_cli *cli) {
     return SL_EXIT_DONE;
 }
 
-/* One fact of the status, a map as its members on one line. */
-static void print_fact(const struct sl_cli *cli, const char *name, const json_t *value) {
-    (void)printf("%s%-16s%s", sl_color_start(cli->color_out, SL_COLOR_DIM), name, sl_color_end(cli->color_out));
-    if (json_is_object(value)) {
-        const char *key;
-        json_t *member;
-        json_object_foreach((json_t *)(uintptr_t)value, key, member) {
-            char *text = json_dumps(member, JSON_ENCODE_ANY | JSON_COMPACT);
-            (void)printf(" %s %s", text ? text : "?", key);
-            free(text);
-        }
-    } else if (json_is_string(value)) {
-        (void)printf(" %s", json_string_value(value));
+/* What people read of the status: a line each, of members with the words behind them. */
+static const struct {
+    const char *label;
+    struct {
+        const char *member;
+        const char *words;
+    } parts[3];
+} status_lines[] = {
+    {"broker", {{"incarnation", ""}}},
+    {"ready", {{"ready", ""}}},
+    {"Redis", {{"redis", ""}}},
+    {"shards", {{"shards", " in the cluster"}, {"shards_owned", " owned by this broker"}}},
+    {"jobs", {{"queued", " queued"}, {"processing", " processing"}, {"ended_since_start", " ended since the broker started"}}},
+    {"stages", {{"stages_ready", " ready"}, {"stages_running", " running"}}},
+    {"workers", {{"workers", " connected"}, {"slots", " tasks with them at most"}}},
+    {"ledger", {{"commits", " commits"}, {"transitions", " transitions"}, {"settles", " settles"}}},
+    {"to write", {{"undurable_bytes", " bytes not durable yet"}}},
+    {"too late", {{"stale_results", " results of attempts that counted no more"}}},
+};
+
+enum { STATUS_LINES = sizeof status_lines / sizeof *status_lines, STATUS_PARTS = 3 };
+
+static void print_value(const json_t *value, const char *words) {
+    if (json_is_string(value)) {
+        (void)printf("%s", json_string_value(value));
     } else if (json_is_boolean(value)) {
-        (void)printf(" %s", json_is_true(value) ? "yes" : "no");
+        (void)printf("%s", json_is_true(value) ? "yes" : "no");
     } else {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        (void)printf(" %s", text ? text : "?");
+        (void)printf("%s", text ? text : "?");
         free(text);
     }
-    (void)putchar('\n');
+    (void)fputs(words, stdout);
+}
+
+static void print_label(const struct sl_cli *cli, const char *label) {
+    (void)printf("%s%-10s%s", sl_color_start(cli->color_out, SL_COLOR_DIM), label, sl_color_end(cli->color_out));
+}
+
+static bool has_line(const char *member) {
+    for (int i = 0; i < STATUS_LINES; i++)
+        for (int k = 0; k < STATUS_PARTS; k++)
+            if (status_lines[i].parts[k].member && strcmp(status_lines[i].parts[k].member, member) == 0) return true;
+    return false;
+}
+
+/* What a broker tells beyond the lines above is shown under its own name. */
+static void print_facts(const struct sl_cli *cli, const json_t *status) {
+    for (int i = 0; i < STATUS_LINES; i++) {
+        bool begun = false;
+        for (int k = 0; k < STATUS_PARTS && status_lines[i].parts[k].member; k++) {
+            const json_t *value = json_object_get(status, status_lines[i].parts[k].member);
+            if (!value) continue;
+            if (!begun) print_label(cli, status_lines[i].label);
+            (void)fputs(begun ? ", " : " ", stdout);
+            print_value(value, status_lines[i].parts[k].words);
+            begun = true;
+        }
+        if (begun) (void)putchar('\n');
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)status, name, value) {
+        if (has_line(name)) continue;
+        print_label(cli, name);
+        (void)putchar(' ');
+        print_value(value, "\n");
+    }
 }
 
 static int print_status(const struct sl_cli *cli, const struct sl_records *records) {
     const json_t *status = json_array_get(records->items, 0);
     if (cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL) return sl_output_msgpack(cli, sl_buf_bytes(&records->raw));
     if (cli->format == SL_FORMAT_NAME) {
-        (void)puts(sl_output_member(status, "broker"));
+        (void)puts(sl_output_member(status, "incarnation"));
         return SL_EXIT_DONE;
     }
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)status, name, value) print_fact(cli, name, value);
+    print_facts(cli, status);
     return SL_EXIT_DONE;
 }
 

@@ -92,7 +92,7 @@ void sl_help_all(FILE *out) {
     (void)fputs("\nEvery command has --help.\n", out);
 }
 
-static void print_noun(FILE *out, const char *noun) {
+void sl_help_noun(FILE *out, const char *noun) {
     size_t count, size = strlen(noun);
     const struct sl_command *commands = sl_commands(&count);
     for (size_t i = 0; i < count; i++)
@@ -129,7 +129,7 @@ int sl_run_help(struct sl_cli *cli) {
     if (command) {
         sl_help_command(stdout, command);
     } else if (!second && sl_command_is_noun(first)) {
-        print_noun(stdout, first);
+        sl_help_noun(stdout, first);
     } else {
         return unknown_topic(cli, path);
     }

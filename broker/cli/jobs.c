@@ -203,15 +203,13 @@ int sl_run_jobs_events(struct sl_cli *cli) {
     return code;
 }
 
-static int print_cancelled(const struct sl_cli *cli, const struct sl_wire_cancelled *cancelled) {
+static int print_cancelled(const struct sl_cli *cli, const struct sl_wire_cancelled *cancelled, json_t *records) {
     char id[SL_ID_TEXT_SIZE], status[SL_NAME_MAX + 1];
     sl_id_to_text(cancelled->job.bytes, id);
     (void)snprintf(status, sizeof status, "%.*s", (int)cancelled->status.size, (const char *)cancelled->status.data);
     bool is_cancelled = strcmp(status, "cancelled") == 0;
     if (cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL) {
-        json_t *record = json_pack("{s:s, s:s}", "job_id", id, "status", status);
-        (void)sl_output_json(cli, record);
-        json_decref(record);
+        (void)json_array_append_new(records, json_pack("{s:s, s:s}", "job_id", id, "status", status));
     } else {
         (void)puts(id);
     }
@@ -221,7 +219,7 @@ static int print_cancelled(const struct sl_cli *cli, const struct sl_wire_cancel
     return SL_EXIT_DONE;
 }
 
-static int cancel_one(struct sl_cli *cli, const char *job) {
+static int cancel_one(struct sl_cli *cli, const char *job, json_t *records) {
     const char *reason = sl_cli_flag(cli, SL_FLAG_REASON);
     struct sl_wire_cancel_job cancel = {.job = sl_text(job), .reason = sl_text(reason ? reason : "")};
     uint64_t id;
@@ -235,14 +233,17 @@ static int cancel_one(struct sl_cli *cli, const char *job) {
     struct sl_wire_cancelled cancelled;
     if (done.type != SL_WIRE_CANCELLED || sl_wire_cancelled_decode(done.body, &cancelled))
         return sl_cli_fail(cli, SL_EXIT_FAILURE, "the broker's answer is not understood");
-    return print_cancelled(cli, &cancelled);
+    return print_cancelled(cli, &cancelled, records);
 }
 
 int sl_run_jobs_cancel(struct sl_cli *cli) {
+    json_t *records = json_array();
     int worst = sl_cli_connect(cli, 0);
     for (int i = 0; worst != SL_EXIT_UNREACHABLE && cli->client && i < cli->parsed.argument_count; i++) {
-        int code = cancel_one(cli, sl_cli_argument(cli, i));
+        int code = cancel_one(cli, sl_cli_argument(cli, i), records);
         if (worst == SL_EXIT_DONE) worst = code;
     }
-    return worst;
+    int code = sl_output_each(cli, records);
+    json_decref(records);
+    return worst == SL_EXIT_DONE ? code : worst;
 }

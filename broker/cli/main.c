@@ -68,6 +68,8 @@ static int run(struct sl_cli *cli, int argc, char **argv) {
     if (sl_cli_flag(cli, SL_FLAG_VERSION)) return sl_run_version(cli);
     if (command && sl_cli_flag(cli, SL_FLAG_HELP)) {
         sl_help_command(stdout, command);
+    } else if (sl_cli_flag(cli, SL_FLAG_HELP) && sl_cli_argument(cli, 0)) {
+        sl_help_noun(stdout, sl_cli_argument(cli, 0)); /* a word alone that is no command is a noun, or it was refused */
     } else if (sl_cli_flag(cli, SL_FLAG_HELP)) {
         sl_help_all(stdout);
     } else if (!command) {

@@ -210,6 +210,13 @@ int sl_output_list(const struct sl_cli *cli, const json_t *records, const struct
     return print_table(cli, records, columns, column_count);
 }
 
+int sl_output_each(const struct sl_cli *cli, const json_t *records) {
+    if (cli->format != SL_FORMAT_JSON && cli->format != SL_FORMAT_JSONL) return SL_EXIT_DONE;
+    bool single = cli->parsed.argument_count == 1 && json_array_size(records) == 1;
+    if (cli->parsed.argument_count == 1 && !single) return SL_EXIT_DONE; /* it failed, and a sentence said so */
+    return single ? sl_output_json(cli, json_array_get(records, 0)) : sl_output_list(cli, records, NULL, 0, "");
+}
+
 int sl_output_msgpack(const struct sl_cli *cli, struct sl_bytes value) {
     struct sl_buf text;
     sl_buf_init(&text, sl_alloc_system());

@@ -34,6 +34,9 @@ int sl_output_msgpack(const struct sl_cli *cli, struct sl_bytes value);
 /* Prints one value as JSON (for json and jsonl). Returns an exit code. */
 int sl_output_json(const struct sl_cli *cli, const json_t *value);
 
+/* For json and jsonl: one record for each of several words, so an array; of a single word the record itself. Returns an exit code. */
+int sl_output_each(const struct sl_cli *cli, const json_t *records);
+
 /* "4m", "2h", "3d": a distance in seconds, written into 16 bytes. */
 void sl_output_distance(double seconds, char out_text[16]);
 

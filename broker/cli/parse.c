@@ -76,7 +76,19 @@ static bool takes(const struct sl_command *command, enum sl_flag flag) {
     return false;
 }
 
+/* The command that the words so far name; NULL: none yet. */
+static const struct sl_command *command_so_far(const struct sl_parsed *parsed) {
+    char path[PATH_SIZE];
+    if (parsed->argument_count == 0) return NULL;
+    const char *first = parsed->arguments[0];
+    bool is_noun = sl_command_is_noun(first);
+    if (is_noun && parsed->argument_count == 1) return NULL;
+    (void)snprintf(path, sizeof path, "%s%s%s", first, is_noun ? " " : "", is_noun ? parsed->arguments[1] : "");
+    return sl_command_find(path);
+}
+
 static int unknown_flag(const char *word, size_t size, struct sl_parsed *out) {
+    if (!out->command) out->command = command_so_far(out);
     const char *names[SL_FLAG_COUNT];
     size_t count = 0;
     for (int i = 1; i < SL_FLAG_COUNT; i++)
@@ -206,8 +218,9 @@ static int check_arguments(struct sl_parsed *out) {
         return SL_E_BAD_INPUT;
     }
     if (out->argument_count > command->argument_count_max) {
-        (void)snprintf(out->sentence, sizeof out->sentence, "\"%.64s\" is one word too many: sluice %s %s",
-                       out->arguments[command->argument_count_max], command->path, command->arguments);
+        (void)snprintf(out->sentence, sizeof out->sentence, "\"%.64s\" is one word too many: sluice %s%s%s",
+                       out->arguments[command->argument_count_max], command->path, *command->arguments ? " " : "",
+                       command->arguments);
         return SL_E_BAD_INPUT;
     }
     return SL_OK;

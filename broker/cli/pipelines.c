@@ -95,7 +95,7 @@ int sl_run_pipelines_lint(struct sl_cli *cli) {
     return worst;
 }
 
-static int print_applied(const struct sl_cli *cli, const struct sl_wire_applied *applied) {
+static void print_applied(const struct sl_cli *cli, const struct sl_wire_applied *applied, json_t *records) {
     char digest[SL_ID_TEXT_SIZE];
     sl_id_to_text(applied->digest.bytes, digest);
     struct sl_bytes name = applied->name, version = applied->version;
@@ -107,15 +107,13 @@ static int print_applied(const struct sl_cli *cli, const struct sl_wire_applied 
     } else if (cli->format == SL_FORMAT_NAME) {
         (void)printf("%.*s\n", (int)name.size, (const char *)name.data);
     } else {
-        json_t *record = json_pack("{s:s%, s:s%, s:s, s:b}", "name", name.data, name.size, "version", version.data,
-                                   version.size, "digest", digest, "changed", (int)applied->changed);
-        (void)sl_output_json(cli, record);
-        json_decref(record);
+        (void)json_array_append_new(records, json_pack("{s:s%, s:s%, s:s, s:b}", "name", name.data, name.size, "version",
+                                                       version.data, version.size, "digest", digest, "changed",
+                                                       (int)applied->changed));
     }
-    return SL_EXIT_DONE;
 }
 
-static int send_file(struct sl_cli *cli, const struct sl_pipeline_file *file) {
+static int send_file(struct sl_cli *cli, const struct sl_pipeline_file *file, json_t *records) {
     struct sl_wire_apply apply = {.text = sl_buf_bytes(&file->text), .path = sl_text(file->path),
                                   .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
     uint64_t id;
@@ -127,21 +125,25 @@ static int send_file(struct sl_cli *cli, const struct sl_pipeline_file *file) {
     struct sl_wire_applied applied;
     if (done.type != SL_WIRE_APPLIED || sl_wire_applied_decode(done.body, &applied))
         return sl_cli_fail(cli, SL_EXIT_FAILURE, "the broker's answer is not understood");
-    return print_applied(cli, &applied);
+    print_applied(cli, &applied, records);
+    return SL_EXIT_DONE;
 }
 
 int sl_run_pipelines_apply(struct sl_cli *cli) {
     const struct sl_pipeline_check check = {.strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true,
                                             .no_policies = true};
+    json_t *records = json_array();
     int worst = sl_cli_connect(cli, 0);
     for (int i = 0; cli->client && worst != SL_EXIT_UNREACHABLE && i < cli->parsed.argument_count; i++) {
         struct sl_pipeline_file file;
         int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), &check, &file);
-        if (code == SL_EXIT_DONE) code = send_file(cli, &file);
+        if (code == SL_EXIT_DONE) code = send_file(cli, &file, records);
         if (worst == SL_EXIT_DONE || code == SL_EXIT_UNREACHABLE) worst = code;
         sl_pipeline_file_fini(&file);
     }
-    return worst;
+    int code = sl_output_each(cli, records);
+    json_decref(records);
+    return worst == SL_EXIT_DONE ? code : worst;
 }
 
 static int graph_format(const struct sl_cli *cli, enum sl_graph_format *out_format) {

@@ -308,6 +308,27 @@ class Cluster(ClusterCase):
         self.assertRegex(self.sluice("pipelines", "lint", good, "--policies", policies, expected=9).stderr, rf"{policies}:2:\d+: error")
         self.sluice("pipelines", "lint", good, "--policies", os.path.join(cases.SOURCE, "deploy", "policies.yaml"))
 
+    def test_several_words_are_one_array(self):
+        paths = [os.path.join(self.dev.pipelines, f"{name}.yaml") for name in ("quick", "second")]
+        self.assertEqual([applied["name"] for applied in self.json("pipelines", "apply", *paths)], ["quick", "second"])
+        self.assertEqual(len(self.sluice("pipelines", "apply", *paths, "-o", "jsonl").stdout.splitlines()), 2)
+        jobs = [self.sluice("submit", "slow", "-q").stdout.strip() for _ in range(2)]
+        self.assertEqual([cancelled["job_id"] for cancelled in self.json("jobs", "cancel", *jobs)], jobs)
+        self.assertEqual(self.json("jobs", "cancel", jobs[0])["status"], "cancelled")
+        self.assertEqual(self.json("pipelines", "apply", "absent.yaml", paths[0], expected=3)[0]["name"], "quick")
+
+    def test_status_is_words_for_people(self):
+        lines = self.sluice("status").stdout.splitlines()
+        self.assertIn("workers    2 connected, 8 tasks with them at most", lines)
+        self.assertIn("ready      yes", lines)
+        self.assertNotIn("_", "\n".join(lines))
+        self.assertRegex(self.sluice("status", "-o", "name").stdout, rf"\A{ID.pattern}\n\Z")
+
+    def test_help_of_a_noun_is_its_commands(self):
+        self.assertEqual(self.sluice("jobs", "--help").stdout, self.sluice("help", "jobs").stdout)
+        for words, default in (("jobs list", "else 50 jobs"), ("dev", "else 2)"), ("submit", "else 64"), ("wait", "else 5s")):
+            self.assertIn(default, self.sluice(*words.split(), "--help").stdout)
+
     def test_status_tells_when_it_is_ready(self):
         self.assertEqual(self.sluice("status", "--ready", "-q").stdout, "")
         self.assertTrue(self.json("status")["ready"])

@@ -79,6 +79,10 @@ static const struct {
     {"jobs list --watch", "\"jobs list\" takes no --watch"},
     {"jobs show", "needs more: sluice jobs show JOB"},
     {"jobs show a b", "\"b\" is one word too many"},
+    {"jobs list b", "\"b\" is one word too many: sluice jobs list"},
+    {"jobs list --bogus", "see: sluice jobs list --help"},
+    {"submit --bogus", "see: sluice submit --help"},
+    {"--bogus submit", "see: sluice --help"},
     {"jobs list --limit", "--limit needs a value"},
     {"jobs list --limit 1 --limit 2", "given twice"},
     {"wait x --quiet=yes", "takes no value"},
@@ -88,6 +92,7 @@ Test(parse, each_mistake_gets_a_sentence_that_helps) {
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         cr_assert_eq(parse(mistakes[i].line), SL_E_BAD_INPUT, "%s", mistakes[i].line);
         cr_assert_not_null(strstr(parsed.sentence, mistakes[i].part), "%s: %s", mistakes[i].line, parsed.sentence);
+        cr_assert_neq(parsed.sentence[strlen(parsed.sentence) - 1], ' ', "%s", mistakes[i].line);
         sl_parsed_fini(&parsed);
     }
 }
