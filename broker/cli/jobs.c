@@ -1,5 +1,6 @@
 /* sluice jobs list, show, output, events, cancel. */
 #include "output.h"
+#include "plugins.h"
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -165,11 +166,40 @@ static int print_state(const struct sl_cli *cli, const struct sl_records *record
     return code;
 }
 
+static void print_keys_of(const struct sl_plugins *plugins, const char *type) {
+    const struct sl_stage_type *known = sl_stage_types_find(sl_plugins_types(plugins), sl_text(type));
+    for (uint32_t i = 0; known && i < known->state_keys.count; i++)
+        (void)fprintf(stderr, " %.*s", (int)known->state_keys.items[i].size, (const char *)known->state_keys.items[i].data);
+}
+
+/* The whole run state does not fit into a message: names the keys to ask for, as far as the plugins of this machine tell them. */
+static void advise_keys(struct sl_cli *cli, const char *job) {
+    struct sl_wire_query query = {.what = sl_text("job"), .job = sl_text(job)};
+    struct sl_records jobs, pipelines;
+    if (sl_cli_ask(cli, &query, &jobs)) return;
+    const char *pipeline = sl_output_member(json_array_get(jobs.items, 0), "pipeline");
+    query = (struct sl_wire_query){.what = sl_text("pipelines"), .name = sl_text(pipeline)};
+    if (*pipeline && sl_cli_ask(cli, &query, &pipelines) == SL_EXIT_DONE) {
+        struct sl_plugins plugins;
+        size_t index;
+        json_t *stage;
+        sl_plugins_load(cli, &plugins);
+        (void)fprintf(stderr, "        one key at a time: sluice jobs output %.64s KEY; keys of its stages' types:", job);
+        json_array_foreach(json_object_get(json_array_get(pipelines.items, 0), "stages"), index, stage)
+            print_keys_of(&plugins, sl_output_member(stage, "type"));
+        (void)fputc('\n', stderr);
+        sl_plugins_fini(&plugins);
+        sl_records_fini(&pipelines);
+    }
+    sl_records_fini(&jobs);
+}
+
 int sl_run_jobs_output(struct sl_cli *cli) {
     const char *job = sl_cli_argument(cli, 0), *key = sl_cli_argument(cli, 1);
     struct sl_wire_query query = {.what = sl_text("output"), .job = sl_text(job), .name = sl_text(key ? key : "")};
     struct sl_records records;
     int code = sl_cli_ask(cli, &query, &records);
+    if (code == SL_EXIT_FAILURE && !key) advise_keys(cli, job);
     if (code) return code;
     size_t count = json_array_size(records.items);
     if (cli->format == SL_FORMAT_NAME) {

@@ -202,6 +202,24 @@ class Each(ClusterCase):
         self.sluice("submit", "auto", "--each", expected=2)
 
 
+class Large(ClusterCase):
+    def test_a_state_that_fits_no_message_is_asked_for_by_key(self):
+        path = os.path.join(self.dev.folder, "large.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('name: large\nversion: "2026-01-15"\nstages:\n  - {name: read, type: ingest, config: {adapter: payload}}\n'
+                       '  - {name: see, type: parse, depends_on: [read]}\n')
+        self.sluice("pipelines", "apply", path)
+        document = os.path.join(self.dev.folder, "large.txt")
+        with open(document, "w", encoding="utf-8") as file:
+            file.write("A sentence of some words.\n" * (3500000 // 26))
+        job = self.sluice("submit", "large", "--each", document, "--wait", "-q").stdout.strip()
+        refused = self.sluice("jobs", "output", job, expected=1)
+        found = re.search(r"one key at a time: sluice jobs output \S+ KEY; keys of its stages' types: (.*)", refused.stderr)
+        self.assertTrue(found, refused.stderr)
+        for key in found.group(1).split():
+            self.assertTrue(self.sluice("jobs", "output", job, key).stdout)
+
+
 class Known(ClusterCase):
     """Documents that the cluster has met."""
     words = (os.path.join(cases.SOURCE, "deploy", "pipelines"),)
