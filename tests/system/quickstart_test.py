@@ -143,10 +143,17 @@ class Quickstart(unittest.TestCase):
             self.assertEqual(printed.count("\n"), 1, printed)
 
     def test_7_exit_code_is_that_of_the_command(self):
-        """An empty file is skipped: 1, whatever starts the command in between."""
+        """An empty file is skipped: 1; a document that fails, now or before, is named with its reason: 5."""
         self.write("empty.md", "")
         self.assertIn("empty.md is empty", self.run_line(f"{QUICKSTART} {self.documents}", expected=1))
         os.remove(os.path.join(self.documents, "empty.md"))
+        self.write("broken.nxml", "<article>")
+        for words, word in (("", "failed"), ("", "failed before"), (" --again", "failed")):
+            printed = self.run_line(f"{QUICKSTART} {self.documents}{words}", expected=5)
+            self.assertRegex(printed, rf"(?m)^{word} .*broken\.nxml: .*cannot be parsed")
+            self.assertIn("--again", printed)
+        self.assertIn(f"{DOCUMENTS + 1} submitted, 0 known already", printed)
+        os.remove(os.path.join(self.documents, "broken.nxml"))
 
     def test_7_interrupted_it_says_what_becomes_of_the_cluster(self):
         with subprocess.Popen([QUICKSTART, self.documents, "--serve"], cwd=self.clone, stdin=subprocess.DEVNULL,

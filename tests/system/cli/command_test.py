@@ -213,8 +213,11 @@ class Large(ClusterCase):
         with open(document, "w", encoding="utf-8") as file:
             file.write("A sentence of some words.\n" * (3500000 // 26))
         job = self.sluice("submit", "large", "--each", document, "--wait", "-q").stdout.strip()
-        refused = self.sluice("jobs", "output", job, expected=1)
-        found = re.search(r"one key at a time: sluice jobs output \S+ KEY; keys of its stages' types: (.*)", refused.stderr)
+        for _ in range(5):  # the advice asks for the job, whose record may be on its way from memory to Redis at this moment
+            refused = self.sluice("jobs", "output", job, expected=1)
+            found = re.search(r"one key at a time: sluice jobs output \S+ KEY; keys of its stages' types: (.*)", refused.stderr)
+            if found:
+                break
         self.assertTrue(found, refused.stderr)
         for key in found.group(1).split():
             self.assertTrue(self.sluice("jobs", "output", job, key).stdout)
