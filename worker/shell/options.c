@@ -184,7 +184,7 @@ static const struct option options_known[] = {
     {"log-level", "LEVEL", set_log_level, "debug, info, warning or error (SLUICE_LOG_LEVEL, info)"},
     {"insecure", NULL, set_insecure, "talk to a broker on another machine without encryption"},
     {"grace", "TIME", set_grace, "from SIGTERM to SIGKILL of an attempt (5s)"},
-    {"heartbeat", "TIME", set_heartbeat, "until the broker says another one (500ms)"},
+    {"heartbeat", "TIME", set_heartbeat, "until the broker says another one (1s)"},
     {"lost", "TIME", set_lost, "silence after which the broker is given up, until it says another one (5s)"},
     {"probe-timeout", "TIME", set_probe, "how long a plugin may take to load when it is looked at (10s)"},
     {"list-plugins", NULL, set_list_plugins, "print what the plugins offer and which will not load, then end"},
