@@ -113,6 +113,7 @@ struct sl_sched {
     struct sl_policy *policies; /* owns, names too */
     uint32_t policy_count;
     struct sl_list sessions;
+    uint64_t sessions_ticked_at; /* ns */
     uint64_t slots_total, slots_used;
 
     struct sl_heap timers;     /* struct sl_stage_run */

@@ -43,3 +43,20 @@ Test(sessions, followers_of_ended_jobs_cost_nothing) {
                   driver.memory.live_bytes);
     driver_fini(&driver);
 }
+
+static uint64_t workers(void) {
+    struct sl_sched_figures figures;
+    sl_sched_figures(driver.core, &figures);
+    return figures.workers;
+}
+
+Test(sessions, a_broker_that_was_stopped_gives_its_workers_time_to_be_heard) {
+    driver_init(&driver, 0);
+    driver_wait(&driver, 20);
+    driver.now += 600000000000u; /* ten minutes */
+    driver_wait(&driver, 20);
+    cr_assert_eq(workers(), 1, "its heartbeats wait in the socket");
+    driver_wait(&driver, 61000);
+    cr_assert_eq(workers(), 0, "it is silent indeed");
+    driver_fini(&driver);
+}
