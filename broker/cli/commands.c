@@ -48,7 +48,7 @@ static const struct sl_command commands[] = {
      sl_run_pipelines_show},
     {"pipelines lint", "FILE ...", "Check pipeline files without a broker", "sluice pipelines lint deploy/pipelines/auto.yaml\n",
      1, ANY, {SL_FLAG_STRICT, SL_FLAG_POLICIES}, sl_run_pipelines_lint},
-    {"pipelines apply", "FILE ...", "Store pipeline files in the cluster, which checks policies, and types by what its workers ever offered",
+    {"pipelines apply", "FILE ...", "Store pipeline files; the cluster checks their policies, and their types by what workers ever offered",
      "sluice pipelines apply deploy/pipelines/auto.yaml\n", 1, ANY, {SL_FLAG_STRICT}, sl_run_pipelines_apply},
     {"pipelines graph", "PIPELINE|FILE", "Draw a pipeline: -o tree, dot or mermaid",
      "sluice pipelines graph deploy/pipelines/auto.yaml\n"
