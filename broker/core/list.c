@@ -196,6 +196,14 @@ int sl_query_list(struct sl_sched *self, struct sl_query *query) {
     return go_on(self, query);
 }
 
+/* A job that was live when the list began may have ended, and left memory, since. */
+static bool is_noted(const struct sl_query *query, struct sl_job_id id) {
+    for (uint32_t i = 0; i < query->item_count; i++) {
+        if (sl_job_id_equal(query->items[i].id, id)) return true;
+    }
+    return false;
+}
+
 static int take_ended(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     struct sl_query_place *place = &query->places[reply->shard];
     query->heads_read += (uint32_t)reply->item_count;
@@ -207,6 +215,7 @@ static int take_ended(struct sl_sched *self, struct sl_query *query, const struc
         if (reply->items[i].key.size != sizeof id.bytes) continue;
         memcpy(id.bytes, reply->items[i].key.data, sizeof id.bytes);
         if (sl_job_find(&sl_shard_of(self, id)->table, id)) continue; /* memory has it */
+        if (is_noted(query, id)) continue;
         int rc = note(self, query, id, 0);
         if (rc) return rc;
     }
@@ -244,7 +253,7 @@ static int take_job(struct sl_sched *self, struct sl_query *query, const struct 
     struct sl_shard *shard = sl_shard_of(self, query->read_id);
     struct sl_job *job = sl_job_find(&shard->table, query->read_id);
     struct sl_query_item *item = awaited(query, query->read_id);
-    if (!item) return SL_OK; /* noted twice, and read already */
+    SL_ASSERT(item);
     if (sl_query_is_late(self, item->id, &item->then)) {
         item->asked = false;
         return SL_OK;

@@ -103,3 +103,23 @@ Test(query, history_that_a_settle_takes_along_is_waited_for) {
     cr_assert_eq(driver.said[SL_DO_ANSWER], 2);
     cr_assert_geq(driver.answer_count, whole, "%u of %u", driver.answer_count, whole);
 }
+
+Test(query, a_job_that_ends_while_it_is_listed_is_listed_once) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 0, "job", false);
+    driver_result(&driver, SL_OUTCOME_DONE); /* in memory until its record is there */
+    struct sl_ledger_call call, settle;
+    struct sl_ledger_reply reply;
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_JOBS, (struct sl_job_id){{0}});
+    driver_await(&driver, SL_LEDGER_SETTLE, &settle);
+    driver_perform(&driver, &settle, &reply);
+    driver_deliver(&driver, &reply);
+    while (driver_take(&driver, SL_LEDGER_READ_ENDED, &call) || driver_take(&driver, SL_LEDGER_READ_JOB, &call)) {
+        driver_perform(&driver, &call, &reply);
+        driver_deliver(&driver, &reply);
+    }
+    go_on();
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
+    cr_assert_eq(driver.answer_count, 1);
+}
