@@ -22,11 +22,12 @@ enum sl_event_kind {
     SL_EV_PIPELINE,      /* a pipeline that is stored durably; `current` when its name@version means it from now on */
     SL_EV_POLICY,        /* a policy by name */
     SL_EV_CATALOG,       /* all pipelines that Redis holds have been told since the effect CATALOG */
-    SL_EV_TYPE,          /* a stage type's recorded metadata; replaces what is known of it */
+    SL_EV_TYPE,          /* a stage type's recorded metadata; replaces what is known of it, and makes workers say HELLO again then */
 
     /* Clients. */
     SL_EV_SUBMIT,
     SL_EV_CANCEL_JOB,
+    SL_EV_ACCEPT_TYPE,   /* the registration that was refused last is the right one from now on */
     SL_EV_QUERY,
     SL_EV_WATCH,
     SL_EV_CLIENT_GONE,   /* a send found no such peer */
@@ -61,6 +62,11 @@ struct sl_ev_cancel_job {
     uint64_t peer, message_id;
     struct sl_bytes job; /* id or prefix, as typed */
     struct sl_bytes reason;
+};
+
+struct sl_ev_accept_type {
+    uint64_t peer, message_id;
+    struct sl_bytes type;
 };
 
 enum sl_query_what { SL_QUERY_JOB, SL_QUERY_JOBS, SL_QUERY_EVENTS, SL_QUERY_OUTPUT, SL_QUERY_STAGES, SL_QUERY_WORKERS,
@@ -151,6 +157,7 @@ struct sl_event {
         struct sl_stage_type type;
         struct sl_ev_submit submit;
         struct sl_ev_cancel_job cancel_job;
+        struct sl_ev_accept_type accept_type;
         struct sl_ev_query query;
         struct sl_ev_watch watch;
         uint64_t peer;                       /* BYE, CLIENT_GONE, WORKER_GONE */

@@ -35,6 +35,8 @@ static int offer_types(struct sl_sched *self, struct sl_session *session, const 
         if (!type) return SL_E_NO_MEMORY;
         const char *why = refusal(self, type, &hello->types[i]);
         if (why) {
+            int rc = sl_type_note_refused(self, type, &hello->types[i]);
+            if (rc) return rc;
             refused[refused_count++] = sl_text(why);
             continue;
         }

@@ -98,6 +98,7 @@ static void free_catalog(struct sl_sched *self) {
         struct sl_type *type = SL_CONTAINER(link, struct sl_type, link);
         sl_list_remove(&self->types, link);
         sl_blob_drop(&self->alloc, &type->memory);
+        sl_blob_drop(&self->alloc, &type->refused_memory);
         sl_pool_give(&self->pool, type, sizeof *type);
     }
     size_t size = self->type_table.count * sizeof *self->type_table.items;
@@ -250,10 +251,10 @@ static int handle(struct sl_sched *self, const struct sl_event *event) {
         return sl_on_catalog(self);
     case SL_EV_POLICY:
         return sl_on_policy(self, event);
-    case SL_EV_TYPE: {
-        struct sl_type *type = sl_type_get(self, event->type.type);
-        return type ? sl_type_learn(self, type, &event->type) : SL_E_NO_MEMORY;
-    }
+    case SL_EV_TYPE:
+        return sl_on_type(self, event);
+    case SL_EV_ACCEPT_TYPE:
+        return sl_on_accept_type(self, event);
     case SL_EV_SUBMIT:
         return sl_on_submit(self, event, NULL);
     case SL_EV_CANCEL_JOB:

@@ -20,6 +20,8 @@ struct sl_type {
     struct sl_stage_type known;  /* its metadata; texts owned by `memory` */
     bool is_known;
     struct sl_blob *memory;
+    struct sl_stage_type refused; /* the newest other metadata that a worker offered; texts owned by `refused_memory`, NULL: none */
+    struct sl_blob *refused_memory;
     struct sl_list ready;        /* stages that can start, oldest first */
     struct sl_link waiting;      /* in the list of types with something to start */
     struct sl_list offers;       /* sessions that offer it */

@@ -1,13 +1,19 @@
 /* Stage types: what workers offer and pipelines need, with the metadata that the cluster agreed on. */
 #include "sched_state.h"
 
-struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes name) {
-    SL_ASSERT(name.size <= SL_NAME_MAX);
+static struct sl_type *find(struct sl_sched *self, struct sl_bytes name) {
     for (struct sl_link *link = sl_list_first(&self->types); link; link = sl_list_next(&self->types, link)) {
         struct sl_type *type = SL_CONTAINER(link, struct sl_type, link);
         if (sl_bytes_is(name, type->name)) return type;
     }
-    struct sl_type *type = sl_pool_take(&self->pool, sizeof *type);
+    return NULL;
+}
+
+struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes name) {
+    SL_ASSERT(name.size <= SL_NAME_MAX);
+    struct sl_type *type = find(self, name);
+    if (type) return type;
+    type = sl_pool_take(&self->pool, sizeof *type);
     if (!type) return NULL;
     memcpy(type->name, name.data, name.size);
     sl_list_init(&type->ready);
@@ -54,21 +60,81 @@ static int list_type(struct sl_sched *self, struct sl_type *type) {
     return SL_OK;
 }
 
-int sl_type_learn(struct sl_sched *self, struct sl_type *type, const struct sl_stage_type *known) {
-    size_t size = list_size(&known->state_keys) + list_size(&known->dependencies) + known->type.size +
-                  known->description.size + known->version.size + 3;
+/* A copy of metadata that views the block returned; NULL: no memory. */
+static struct sl_blob *copy_metadata(struct sl_sched *self, const struct sl_stage_type *from, struct sl_stage_type *out_copy) {
+    size_t size = list_size(&from->state_keys) + list_size(&from->dependencies) + from->type.size + from->description.size +
+                  from->version.size + 3;
     struct sl_blob *memory = sl_alloc_take(&self->alloc, sizeof *memory + size + 8);
-    if (!memory) return SL_E_NO_MEMORY;
+    if (!memory) return NULL;
     memory->refs = 1;
     memory->size = (uint32_t)size + 8;
     struct sl_bytes *items = (struct sl_bytes *)(((uintptr_t)memory->data + 7) / 8 * 8);
-    uint8_t *at = (uint8_t *)(items + known->state_keys.count + known->dependencies.count);
-    struct sl_stage_type copy = *known;
-    copy.state_keys = put_list(&items, &at, &known->state_keys);
-    copy.dependencies = put_list(&items, &at, &known->dependencies);
-    copy.type = put_text(&at, known->type);
-    copy.description = put_text(&at, known->description);
-    copy.version = put_text(&at, known->version);
+    uint8_t *at = (uint8_t *)(items + from->state_keys.count + from->dependencies.count);
+    *out_copy = *from;
+    out_copy->state_keys = put_list(&items, &at, &from->state_keys);
+    out_copy->dependencies = put_list(&items, &at, &from->dependencies);
+    out_copy->type = put_text(&at, from->type);
+    out_copy->description = put_text(&at, from->description);
+    out_copy->version = put_text(&at, from->version);
+    return memory;
+}
+
+/* What a worker offered and the cluster knows otherwise: kept, in case a person says that it is right. */
+int sl_type_note_refused(struct sl_sched *self, struct sl_type *type, const struct sl_stage_type *offered) {
+    struct sl_stage_type copy;
+    if (type->refused_memory && sl_digest_equal(type->refused.digest, offered->digest)) return SL_OK;
+    struct sl_blob *memory = copy_metadata(self, offered, &copy);
+    if (!memory) return SL_E_NO_MEMORY;
+    sl_blob_drop(&self->alloc, &type->refused_memory);
+    type->refused_memory = memory;
+    type->refused = copy;
+    return SL_OK;
+}
+
+int sl_on_accept_type(struct sl_sched *self, const struct sl_event *event) {
+    const struct sl_ev_accept_type *accept = &event->accept_type;
+    const struct sl_type *type = find(self, accept->type);
+    int size = (int)accept->type.size;
+    const char *name = (const char *)accept->type.data;
+    if (!type || !type->is_known) {
+        return sl_reject(self, accept->peer, accept->message_id, NULL, SL_REJECT_UNKNOWN_TYPE,
+                         "no worker has ever offered a stage type \"%.*s\"; see: sluice stages list", size, name);
+    }
+    if (!type->refused_memory || sl_digest_equal(type->refused.digest, type->known.digest)) {
+        return sl_reject(self, accept->peer, accept->message_id, NULL, SL_REJECT_UNKNOWN_TYPE,
+                         "no worker offers another registration of stage type \"%.*s\" than the cluster has", size, name);
+    }
+    int rc = sl_effects_reserve(self, 1);
+    if (rc) return rc;
+    struct sl_effect *effect = sl_effect_add(self, SL_DO_REPLACE_TYPE);
+    effect->peer = accept->peer;
+    effect->re = accept->message_id;
+    effect->type = type->refused;
+    return SL_OK;
+}
+
+/* Everybody says HELLO again: who was refused is taken now, and who offers the old registration is not. */
+static int reset_sessions(struct sl_sched *self) {
+    int rc = sl_effects_reserve(self, (uint32_t)self->sessions.count);
+    if (rc) return rc;
+    for (struct sl_link *link = sl_list_first(&self->sessions); link; link = sl_list_next(&self->sessions, link)) {
+        sl_effect_add(self, SL_DO_RESET)->peer = SL_CONTAINER(link, struct sl_session, link)->peer;
+    }
+    return SL_OK;
+}
+
+int sl_on_type(struct sl_sched *self, const struct sl_event *event) {
+    struct sl_type *type = sl_type_get(self, event->type.type);
+    if (!type) return SL_E_NO_MEMORY;
+    bool replaced = type->is_known && !sl_digest_equal(type->known.digest, event->type.digest);
+    int rc = replaced ? reset_sessions(self) : SL_OK;
+    return rc ? rc : sl_type_learn(self, type, &event->type);
+}
+
+int sl_type_learn(struct sl_sched *self, struct sl_type *type, const struct sl_stage_type *known) {
+    struct sl_stage_type copy;
+    struct sl_blob *memory = copy_metadata(self, known, &copy);
+    if (!memory) return SL_E_NO_MEMORY;
     struct sl_stage_type before = type->known;
     type->known = copy;
     if (list_type(self, type)) {

@@ -424,3 +424,69 @@ void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *ty
     if (!value.failed) (void)sl_ledger_redis_command(self->broker->ledger, 7, argv, argvlen, on_type_put, NULL);
     sl_buf_fini(&value);
 }
+
+/* A type's replacement on its way: what it shall be, as sl:types will hold it. */
+struct replacement {
+    struct sl_catalog *catalog;
+    uint64_t peer, re;
+    struct sl_buf value;
+};
+
+static void end_replacement(struct replacement *replacement) {
+    sl_buf_fini(&replacement->value);
+    free(replacement);
+}
+
+static void on_type_replaced(void *context, const struct redisReply *reply) {
+    struct replacement *replacement = context;
+    struct sl_broker *broker = replacement->catalog->broker;
+    struct sl_decoded_type decoded;
+    struct sl_bytes value = sl_buf_bytes(&replacement->value);
+    bool stored = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->str &&
+                  strcmp(reply->element[0]->str, "OK") == 0;
+    if (!stored || sl_decode_type(value, &decoded)) {
+        sl_reply_rejected(broker, replacement->peer, replacement->re, SL_REJECT_NOT_READY,
+                          "the stage type could not be recorded: Redis, or another broker, was in the way");
+        end_replacement(replacement);
+        return;
+    }
+    (void)sl_known_put_type(replacement->catalog->known, value); /* no memory: one warning too many */
+    struct sl_event event = {.kind = SL_EV_TYPE, .type = decoded.type};
+    sl_broker_step(broker, &event);
+    struct sl_wire_type_accepted accepted = {
+        .re = replacement->re, .type = decoded.type.type, .digest = decoded.type.digest};
+    sl_buf_clear(&broker->frame);
+    if (sl_wire_type_accepted_encode(&broker->frame, 0, &accepted) == SL_OK) {
+        sl_reply_frame(broker, replacement->peer, sl_buf_bytes(&broker->frame));
+    }
+    end_replacement(replacement);
+}
+
+static void on_type_read(void *context, const struct redisReply *reply) {
+    struct replacement *replacement = context;
+    struct sl_decoded_type decoded;
+    const char *name = NULL;
+    if (reply && reply->type == REDIS_REPLY_STRING && sl_decode_type(sl_buf_bytes(&replacement->value), &decoded) == SL_OK) {
+        name = (const char *)decoded.type.type.data;
+    }
+    if (name) {
+        const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", name, reply->str,
+                                    (const char *)replacement->value.data};
+        const size_t argvlen[] = {5, 11, 1, 8, decoded.type.type.size, (size_t)reply->len, replacement->value.size};
+        if (sl_ledger_redis_command(replacement->catalog->broker->ledger, 7, argv, argvlen, on_type_replaced, replacement) == SL_OK) return;
+    }
+    on_type_replaced(replacement, NULL);
+}
+
+void sl_catalog_replace_type(struct sl_catalog *self, uint64_t peer, uint64_t re, const struct sl_stage_type *type) {
+    struct replacement *replacement = malloc(sizeof *replacement);
+    if (!replacement) return; /* the client asks again */
+    *replacement = (struct replacement){.catalog = self, .peer = peer, .re = re};
+    sl_buf_init(&replacement->value, sl_alloc_system());
+    sl_encode_type(&replacement->value, type);
+    const char *const argv[] = {"HGET", "sl:types", (const char *)type->type.data};
+    const size_t argvlen[] = {4, 8, type->type.size};
+    bool asked = !replacement->value.failed &&
+                 sl_ledger_redis_command(self->broker->ledger, 3, argv, argvlen, on_type_read, replacement) == SL_OK;
+    if (!asked) on_type_replaced(replacement, NULL);
+}

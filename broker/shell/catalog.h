@@ -36,4 +36,8 @@ uint32_t sl_catalog_pending(const struct sl_catalog *self);
 /* Records what a worker offered first; what another broker recorded meanwhile stays. */
 void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *type);
 
+/* Records another registration of a type in place of the one that is there, tells the core, and answers; what another broker recorded
+ * meanwhile is not overwritten unseen. */
+void sl_catalog_replace_type(struct sl_catalog *self, uint64_t peer, uint64_t re, const struct sl_stage_type *type);
+
 #endif

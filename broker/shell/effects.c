@@ -307,6 +307,9 @@ static void carry_out(struct sl_broker *self, const struct sl_effect *effect) {
     case SL_DO_TYPE:
         sl_catalog_put_type(self->catalog, &effect->type);
         return;
+    case SL_DO_REPLACE_TYPE:
+        sl_catalog_replace_type(self->catalog, effect->peer, effect->re, &effect->type);
+        return;
     case SL_DO_DRAINED:
         sl_loop_stop(self->loop);
         return;

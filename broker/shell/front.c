@@ -187,7 +187,9 @@ static int on_accept_type(struct sl_broker *self, uint64_t peer, uint64_t messag
     struct sl_wire_accept_type accept;
     int rc = sl_wire_accept_type_decode(body, &accept);
     if (rc) return rc;
-    sl_reply_rejected(self, peer, message_id, SL_REJECT_UNSUPPORTED, "this broker cannot replace a stage type yet");
+    struct sl_event event = {.kind = SL_EV_ACCEPT_TYPE};
+    event.accept_type = (struct sl_ev_accept_type){.peer = peer, .message_id = message_id, .type = accept.type};
+    sl_broker_step(self, &event);
     return SL_OK;
 }
 

@@ -135,6 +135,7 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
     case SL_DO_CATALOG:
         sim_violated(world, "CATALOG", "broker %c asks for pipelines that it was told at its start", 'A' + (int)broker->index);
         return;
+    case SL_DO_REPLACE_TYPE:
     case SL_DO_TYPE:
         return; /* the catalog holds every type from the start */
     case SL_DO_DRAINED:

@@ -119,7 +119,7 @@ const char *sim_event_text(struct sim_world *world, const struct sl_event *event
     static const char *const plain[SL_EV_COUNT] = {
         [SL_EV_TICK] = "TICK", [SL_EV_FLUSH] = "FLUSH", [SL_EV_LEDGER_UP] = "ledger is up",
         [SL_EV_LEDGER_DOWN] = "ledger is down", [SL_EV_PRESSURE] = "PRESSURE", [SL_EV_PIPELINE] = "PIPELINE",
-        [SL_EV_CATALOG] = "CATALOG",
+        [SL_EV_CATALOG] = "CATALOG", [SL_EV_ACCEPT_TYPE] = "ACCEPT_TYPE",
         [SL_EV_POLICY] = "POLICY", [SL_EV_TYPE] = "TYPE", [SL_EV_QUERY] = "QUERY", [SL_EV_WATCH] = "WATCH",
         [SL_EV_CLIENT_GONE] = "CLIENT_GONE", [SL_EV_HELLO] = "HELLO", [SL_EV_HEARTBEAT] = "HEARTBEAT",
         [SL_EV_FIELD] = "FIELD", [SL_EV_BYE] = "BYE", [SL_EV_WORKER_GONE] = "WORKER_GONE", [SL_EV_DRAIN] = "DRAIN"};

@@ -9,7 +9,7 @@ import unittest
 
 import msgpack
 
-from small_cluster import REJECTED, WELCOME, Cluster, Peer, Redis, cases, need_programs, run, wait_until, wire
+from small_cluster import REJECTED, RESET, WELCOME, Cluster, Peer, Redis, cases, need_programs, run, wait_until, wire
 
 NIL = b"\xc0"
 MIB = 1 << 20
@@ -185,6 +185,32 @@ class Wire(Sharing):
         token = {"shard": 0, "epoch": 1, "job": list(bytes(16)), "run": 1, "stage": 0, "item": 0, "attempt": 1, "nonce": 5}
         peer.say(wire.encode("heartbeat", 1, {"session": 5, "slots": 2, "in_flight": [token]}))
         self.assertEqual(peer.hear()[0], wire.TABLE["reset"].number)
+
+    def heard(self, peer, wanted):
+        """The next message of that type; others, such as heartbeats, are passed over."""
+        while True:
+            number, fields = peer.hear()
+            if number == wanted:
+                return fields
+
+    def test_another_registration_of_a_type_waits_for_a_person(self):
+        peer = self.peer(self.cluster.workers)
+        offer = hello(types=[["noop", [], [], "", "2.0.0", "", True, True, b"d" * 16]])
+        peer.say(offer)
+        refused = self.heard(peer, WELCOME)["refused_types"]
+        self.assertIn("sluice stages accept noop", refused[0])
+        self.check(self.cluster.sluice("stages", "accept", "nowhere"), 3, "no worker has ever offered")
+        accepted = self.cluster.sluice("stages", "accept", "noop")
+        self.check(accepted, 0, "")
+        self.assertIn((b"d" * 4).hex(), accepted.stdout)
+        self.heard(peer, RESET)
+        peer.say(offer)
+        self.assertFalse(self.heard(peer, WELCOME).get("refused_types"))
+        wait_until(lambda: "sluice stages accept noop" in self.cluster.said("sluice-worker"),
+                   lambda: "the worker with the old registration is told")
+        self.check(self.cluster.sluice("stages", "accept", "noop"), 0, "")
+        self.check(self.cluster.sluice("submit", "quick", "--wait", "-q"), 0, "")
+        self.check(self.cluster.sluice("stages", "accept", "echo"), 3, "no worker offers another registration")
 
     def test_a_routing_id_that_a_peer_chose_takes_nobody_elses_place(self):
         first, second = self.peer(self.cluster.clients, identity=b"me"), self.peer(self.cluster.clients, identity=b"me")

@@ -20,6 +20,7 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
     if (effect->kind == SL_DO_CHANGED) driver->changed = effect->changed;
     if (effect->kind == SL_DO_ACCEPTED) driver->accepted = effect->accepted;
     driver->rests_on[effect->kind] = effect->n;
+    if (effect->kind == SL_DO_WELCOME) driver->refused_count = effect->welcome.refused_count;
     if (effect->kind == SL_DO_ANSWER) {
         struct sl_mp_reader reader = sl_mp_reader(effect->answer.items);
         driver->answer_count = sl_mp_read_array(&reader, UINT32_MAX);

@@ -20,6 +20,7 @@ struct core_driver {
     struct sl_token assigned;     /* by the newest ASSIGN */
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     uint32_t answer_count;        /* members of the newest ANSWER */
+    uint32_t refused_count;       /* types, by the newest WELCOME */
     enum sl_reject rejected;
     uint64_t rests_on[SL_DO_BYE + 1]; /* the number that the newest message of a kind rests on */
     struct sl_do_accepted accepted; /* the newest ACCEPTED; its views are not kept */
