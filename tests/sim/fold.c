@@ -126,11 +126,21 @@ static void compare_job(struct sim_fold *self, const struct sl_shard *core, cons
     sl_buf_fini(&right);
 }
 
+/* A job leaves the core's memory when it has ended and is settled, not before. */
+static void check_missing(struct sim_fold *self, const struct sl_shard *core, const struct sl_job *folded) {
+    if (sl_job_state_is_terminal((enum sl_job_state)folded->state) || sl_job_find(&core->table, folded->id)) return;
+    sim_violated(self->world, "I5", "shard %u: %s is %s in its log and the core has forgotten it", (unsigned)core->index,
+                 sim_job_text(self->world, folded->id), sl_job_state_word((enum sl_job_state)folded->state));
+}
+
 static void compare_all(struct sim_fold *self, const struct sl_shard *core, const struct shard_fold *shard) {
     size_t cursor = 0;
     const struct sl_job *job;
     while ((job = sl_idmap_each(&core->table.jobs, &cursor)) && !sim_is_violated(self->world))
         compare_job(self, core, shard, job);
+    cursor = 0;
+    while ((job = sl_idmap_each(&shard->table.jobs, &cursor)) && !sim_is_violated(self->world))
+        check_missing(self, core, job);
 }
 
 static void compare(struct sim_fold *self, const struct sl_shard *core, const struct shard_fold *shard, bool all) {
@@ -140,7 +150,9 @@ static void compare(struct sim_fold *self, const struct sl_shard *core, const st
     }
     for (uint32_t i = 0; i < self->touched_count; i++) {
         const struct sl_job *job = sl_job_find(&core->table, self->touched[i]);
+        const struct sl_job *folded = sl_job_find(&shard->table, self->touched[i]);
         if (job) compare_job(self, core, shard, job);
+        if (folded) check_missing(self, core, folded);
     }
 }
 
