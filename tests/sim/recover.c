@@ -1,5 +1,5 @@
-/* I5: what a fresh core recovers from a copy of Redis, with the owner's writes that are on their way performed on it, is what the owner
- * holds. */
+/* I5: what a fresh core recovers from a copy of Redis, with the owner's writes that are on their way performed on it and its open batch
+ * sealed, is what the owner holds. */
 #include "base/assert.h"
 #include "base/err.h"
 #include "broker.h"
@@ -34,6 +34,23 @@ static void perform_sealed(const struct sl_sched *core, const struct sl_shard *s
                                       .digest = write->digest, .ckpt = write->ckpt, .body = sl_blob_bytes(write->body)};
         SL_ASSERT(ledger_twin_call(twin, &call, &reply) == 0);
     }
+}
+
+/* Seals on the twin what the owner has decided and not sealed. */
+static void perform_open(struct sim_world *world, const struct sl_sched *core, const struct sl_shard *shard,
+                         struct ledger_twin *twin) {
+    struct sl_ledger_reply reply;
+    struct sl_buf body;
+    sl_buf_init(&body, world->sure);
+    SL_ASSERT(sl_buf_append(&body, shard->batch.data, shard->batch.size) == 0);
+    sl_batch_end(&body);
+    struct sl_ledger_call call = {.verb = SL_LEDGER_COMMIT, .shard = shard->index, .epoch = shard->epoch,
+                                  .owner = core->config.incarnation, .n = shard->n_sealed,
+                                  .time_ms = sl_shard_time(shard, core->now),
+                                  .digest = sl_digest_chain(shard->digest, sl_buf_bytes(&body)),
+                                  .body = sl_buf_bytes(&body)};
+    SL_ASSERT(ledger_twin_call(twin, &call, &reply) == 0);
+    sl_buf_fini(&body);
 }
 
 /* Whether Redis still names this core's holding of the shard: a core that was fenced and does not know it yet is not asked. */
@@ -154,11 +171,12 @@ void sim_check_recovery(struct sim_world *world, struct sim_broker *broker, uint
     self.calls_end = &self.calls;
     if (world->redis->damaged[index] || world->redis->damage_left || !world->redis->up) return;
     if (shard->releasing) return; /* what is decided behind the release will be fenced and dropped */
-    if (shard->state != SL_SHARD_OPEN || shard->batch_count > 0) return; /* what is decided and not sealed is nowhere else */
+    if (shard->state != SL_SHARD_OPEN) return;
     SL_ASSERT(ledger_twin_new(world->sure, &self.twin) == 0);
     SL_ASSERT(ledger_twin_copy(self.twin, world->redis->memory) == 0);
     if (is_held(broker->core, shard, self.twin)) {
         perform_sealed(broker->core, shard, self.twin);
+        if (shard->batch_count > 0) perform_open(world, broker->core, shard, self.twin);
         world->oracle->recoveries++;
         recover_and_compare(world, broker, &self);
     }

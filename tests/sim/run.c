@@ -252,6 +252,7 @@ void sim_run(struct sim_arena *arena, const struct sim_plan *plan, const struct 
     out_outcome->transitions = world.oracle->transitions;
     out_outcome->messages = world.oracle->messages;
     out_outcome->alarms = world.oracle->alarms;
+    out_outcome->recoveries = world.oracle->recoveries;
     memcpy(out_outcome->violation, world.violation, sizeof world.violation);
     memcpy(out_outcome->why, world.why, sizeof world.why);
 }
