@@ -130,7 +130,7 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
     case SL_DO_ALARM:
         SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 91, effect->shard, "shard %d: %s", (int16_t)effect->shard,
                   sim_effect_text(world, effect));
-        sim_oracle_on_alarm(world, broker->index, effect);
+        sim_oracle_on_alarm(world, effect);
         return;
     case SL_DO_CATALOG:
         sim_violated(world, "CATALOG", "broker %c asks for pipelines that it was told at its start", 'A' + (int)broker->index);
@@ -310,7 +310,6 @@ void sim_broker_on_start(struct sim_world *world, uint32_t index) {
     broker->draining = broker->drained = broker->flush_pending = false;
     broker->tick_at = UINT64_MAX;
     SL_ASSERT(sl_outbox_new(world->sure, (uint16_t)world->plan.shard_count, &broker->outbox) == 0);
-    sim_oracle_on_broker_start(world, index);
     sim_catalog(world, step_catalog, broker);
     sim_link_open(world, index, sim_between(world, SIM_RNG_CORE, 0, 5) * SIM_MS);
 }

@@ -21,7 +21,6 @@ struct sim_broker {
     struct sl_outbox *outbox;
     struct sim_fold *fold;
     uint64_t commits;                  /* since start, for the comparison with a recovered core */
-    bool quarantined[SIM_SHARDS_MAX];  /* an alarm named the shard */
     bool step_failed;                  /* the last step found no memory */
 };
 

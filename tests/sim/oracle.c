@@ -5,7 +5,7 @@
 #include "broker.h"
 #include "client.h"
 #include "core/record.h"
-#include "core/transition.h"
+#include "core/sched_state.h"
 #include "redis.h"
 #include "trace.h"
 
@@ -110,11 +110,23 @@ static void check_listed(struct sim_world *world, uint16_t shard) {
         sim_violated(world, "I16", "shard %u lists %u ended jobs; %u ended", (unsigned)shard, (unsigned)listed, (unsigned)ended);
 }
 
-static void check_owner(struct sim_world *world, uint16_t shard) {
-    for (uint32_t i = 0; i < world->plan.broker_count; i++)
-        if (world->brokers[i]->up && !world->brokers[i]->quarantined[shard]) {
-            sim_check_recovery(world, world->brokers[i], shard);
-        }
+/* The broker that decides about the shard's jobs, or NULL: a quarantined shard has none. */
+static struct sim_broker *owner_of(struct sim_world *world, uint16_t shard) {
+    for (uint32_t i = 0; i < world->plan.broker_count; i++) {
+        struct sim_broker *broker = world->brokers[i];
+        bool same = memcmp(broker->incarnation.bytes, world->oracle->shards[shard].owner.bytes, sizeof broker->incarnation.bytes) == 0;
+        if (broker->up && same && broker->core->shards[shard].state == SL_SHARD_OPEN) return broker;
+    }
+    return NULL;
+}
+
+bool sim_oracle_is_owned(struct sim_world *world, char *why, size_t size) {
+    for (uint16_t shard = 0; shard < world->plan.shard_count; shard++) {
+        if (world->redis->damaged[shard] || owner_of(world, shard)) continue;
+        snprintf(why, size, "nobody decides about shard %u", (unsigned)shard);
+        return false;
+    }
+    return true;
 }
 
 void sim_oracle_at_end(struct sim_world *world) {
@@ -128,7 +140,7 @@ void sim_oracle_at_end(struct sim_world *world) {
     for (uint16_t shard = 0; shard < world->plan.shard_count && !sim_is_violated(world); shard++) {
         if (world->redis->damaged[shard]) continue;
         check_listed(world, shard);
-        if (!sim_is_violated(world)) check_owner(world, shard);
+        if (!sim_is_violated(world)) sim_check_recovery(world, owner_of(world, shard), shard);
     }
 }
 

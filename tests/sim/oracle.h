@@ -84,8 +84,10 @@ bool sim_oracle_is_given_up(struct sim_world *world, const struct sl_token *toke
 void sim_oracle_on_durable(struct sim_world *world, const struct sl_ledger_call *call,
                            const struct sl_ledger_reply *reply);
 void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct sl_effect *effect);
-void sim_oracle_on_alarm(struct sim_world *world, uint32_t broker, const struct sl_effect *effect);
-void sim_oracle_on_broker_start(struct sim_world *world, uint32_t broker);
+void sim_oracle_on_alarm(struct sim_world *world, const struct sl_effect *effect);
+
+/* Whether some broker decides about every shard that nothing happened to; if not, says in `why` which has none. */
+bool sim_oracle_is_owned(struct sim_world *world, char *why, size_t size);
 
 /* Whether every job has reached its end; if not, says in `why` what is missing. */
 bool sim_oracle_is_quiet(struct sim_world *world, char *why, size_t size);

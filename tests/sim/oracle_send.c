@@ -177,14 +177,7 @@ void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct s
     if (effect->n && !sim_is_violated(world)) check_rests_on_durable(world, broker, effect);
 }
 
-void sim_oracle_on_alarm(struct sim_world *world, uint32_t broker, const struct sl_effect *effect) {
+void sim_oracle_on_alarm(struct sim_world *world, const struct sl_effect *effect) {
     world->oracle->alarms++;
-    if (effect->shard < SIM_SHARDS_MAX) {
-        world->oracle->shards[effect->shard].alarmed = true;
-        world->brokers[broker]->quarantined[effect->shard] = true;
-    }
-}
-
-void sim_oracle_on_broker_start(struct sim_world *world, uint32_t broker) {
-    memset(world->brokers[broker]->quarantined, 0, sizeof world->brokers[broker]->quarantined);
+    if (effect->shard < SIM_SHARDS_MAX) world->oracle->shards[effect->shard].alarmed = true;
 }

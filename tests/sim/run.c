@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { SAFETY_SECONDS_MAX = 600, CALM_SECONDS_MAX = 240 };
+enum { SAFETY_SECONDS_MAX = 600, CALM_SECONDS_MAX = 240, OWNER_SECONDS_MAX = 60 };
 
 static jmp_buf *escape;
 static struct sim_world *running;
@@ -227,7 +227,13 @@ static void live(struct sim_world *world) {
 }
 
 static void settle_down(struct sim_world *world) {
+    char why[100];
     if (!sim_is_violated(world)) run_for(world, world->now + 5 * SIM_SECOND);
+    for (int tenth = 0; tenth < OWNER_SECONDS_MAX * 10 && !sim_is_violated(world); tenth++) {
+        if (sim_oracle_is_owned(world, why, sizeof why)) break;
+        run_for(world, world->now + SIM_SECOND / 10);
+    }
+    if (!sim_is_violated(world) && !sim_oracle_is_owned(world, why, sizeof why)) sim_violated(world, "I25", "%s", why);
     if (!sim_is_violated(world)) sim_oracle_at_end(world);
 }
 
