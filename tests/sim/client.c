@@ -198,11 +198,10 @@ static void on_accepted(struct sim_world *world, struct sim_client *client, cons
 /* A conflict must be one; a refusal for good needs damage. */
 static void on_refused(struct sim_world *world, struct sim_request *request, const struct sl_effect *effect) {
     struct sim_job *job = &world->oracle->jobs[request->job];
-    uint16_t shard = sl_job_shard(job->id, (uint16_t)world->plan.shard_count);
     request->state = SIM_REQUEST_REFUSED;
     if (effect->rejected.code == SL_REJECT_CONFLICT && job->submitted &&
         !sl_bytes_equal(job->payload, job->payloads[request->variant])) return;
-    if (world->redis->damaged[shard]) return;
+    if (sim_oracle_is_excused(world, job)) return;
     sim_violated(world, "I2", "j%u: refused: %.*s", (unsigned)job->number + 1, (int)effect->rejected.message.size,
                  (const char *)effect->rejected.message.data);
 }
@@ -235,7 +234,7 @@ static void on_changed(struct sim_world *world, struct sim_client *client, const
         struct sim_request *request = &client->requests[i];
         struct sim_job *job = &world->oracle->jobs[request->job];
         if (request->state != SIM_REQUEST_ACCEPTED || !sl_job_id_equal(job->id, changed->job)) continue;
-        if (!changed->known && world->redis->damaged[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)])
+        if (!changed->known && sim_oracle_is_excused(world, job))
             request->state = SIM_REQUEST_REFUSED; /* its record was read wrong */
         else if (!changed->known)
             sim_violated(world, "I1", "j%u: was accepted and is not known any more", (unsigned)job->number + 1);
@@ -262,7 +261,7 @@ bool sim_clients_are_quiet(const struct sim_world *world, char *why, size_t size
             const struct sim_request *request = &client->requests[i];
             const struct sim_job *job = &world->oracle->jobs[request->job];
             if (request->state == SIM_REQUEST_ENDED || request->state == SIM_REQUEST_REFUSED) continue;
-            if (world->redis->damaged[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)]) continue;
+            if (sim_oracle_is_excused(world, job)) continue;
             snprintf(why, size, "client %u waits for j%u (%s, durable: %s)", (unsigned)c + 1, (unsigned)job->number + 1,
                      request->state == SIM_REQUEST_ACCEPTED ? "accepted, not seen ended" : "not answered",
                      job->submitted ? sl_job_state_word((enum sl_job_state)job->state) : "not submitted");

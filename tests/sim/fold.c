@@ -111,24 +111,52 @@ static void fold_sealed(struct sim_fold *self, struct shard_fold *shard, const s
     }
 }
 
-static void compare_job(struct sim_fold *self, const struct sl_shard *core, const struct shard_fold *shard,
-                        const struct sl_job *live) {
+static bool is_same_state(struct sim_fold *self, const struct sl_job *live, const struct sl_job *folded) {
     struct sl_buf left, right;
-    const struct sl_job *folded = sl_job_find(&shard->table, live->id);
     sl_buf_init(&left, self->world->sure);
     sl_buf_init(&right, self->world->sure);
     sl_record_state(&left, live);
-    if (folded) sl_record_state(&right, folded);
-    if (!sl_bytes_equal(sl_buf_bytes(&left), sl_buf_bytes(&right)))
-        sim_violated(self->world, "I5", "shard %u: %s is not what its log says", (unsigned)core->index,
-                     sim_job_text(self->world, live->id));
+    sl_record_state(&right, folded);
+    bool same = sl_bytes_equal(sl_buf_bytes(&left), sl_buf_bytes(&right));
     sl_buf_fini(&left);
     sl_buf_fini(&right);
+    return same;
+}
+
+/* What the core holds of a part; it may have given it back after a settle. */
+static bool is_same_part(const struct sl_blob *live, const struct sl_blob *folded) {
+    return !live || (folded && sl_bytes_equal(sl_blob_bytes(live), sl_blob_bytes(folded)));
+}
+
+static const char *difference(struct sim_fold *self, const struct sl_job *live, const struct sl_job *folded) {
+    if (!folded) return "a job";
+    if (!is_same_state(self, live, folded)) return "a state";
+    if (!is_same_part(live->facts, folded->facts)) return "facts";
+    if (!is_same_part(live->payload, folded->payload)) return "a payload";
+    for (uint16_t i = 0; live->run && i < live->run->stage_count; i++)
+        if (!is_same_part(live->run->stages[i].output, folded->run->stages[i].output)) return "an output";
+    return NULL;
+}
+
+/* I5; and I18: what was read from a bad record is not in the core, and only a job with a bad record is parked. */
+static void compare_job(struct sim_fold *self, const struct sl_shard *core, const struct shard_fold *shard,
+                        const struct sl_job *live) {
+    const struct sim_job *job = sim_oracle_job(self->world, live->id);
+    bool excused = job && sim_oracle_is_excused(self->world, job);
+    const char *what = difference(self, live, sl_job_find(&shard->table, live->id));
+    if (what)
+        sim_violated(self->world, excused ? "I18" : "I5", "shard %u: %s has %s that is not in its log", (unsigned)core->index,
+                     sim_job_text(self->world, live->id), what);
+    if (live->corrupt && !excused)
+        sim_violated(self->world, "I18", "shard %u: %s is parked and nothing stored of it was damaged", (unsigned)core->index,
+                     sim_job_text(self->world, live->id));
 }
 
 /* A job leaves the core's memory when it has ended and is settled, not before. */
 static void check_missing(struct sim_fold *self, const struct sl_shard *core, const struct sl_job *folded) {
+    const struct sim_job *job = sim_oracle_job(self->world, folded->id);
     if (sl_job_state_is_terminal((enum sl_job_state)folded->state) || sl_job_find(&core->table, folded->id)) return;
+    if (job && sim_oracle_is_excused(self->world, job)) return; /* parked while it was recovered */
     sim_violated(self->world, "I5", "shard %u: %s is %s in its log and the core has forgotten it", (unsigned)core->index,
                  sim_job_text(self->world, folded->id), sl_job_state_word((enum sl_job_state)folded->state));
 }
@@ -163,7 +191,7 @@ void sim_fold_after_step(struct sim_world *world, struct sim_broker *broker) {
     for (uint16_t i = 0; i < world->plan.shard_count && !sim_is_violated(world); i++) {
         const struct sl_shard *core = &broker->core->shards[i];
         struct shard_fold *shard = &self->shards[i];
-        if (core->state != SL_SHARD_OPEN || world->redis->damaged[i]) continue;
+        if (core->state != SL_SHARD_OPEN || world->redis->went_back[i]) continue;
         bool fresh = shard->epoch != core->epoch;
         if (fresh) begin(self, shard, core);
         fold_sealed(self, shard, core);

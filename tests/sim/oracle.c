@@ -16,9 +16,8 @@ void sim_oracle_new(struct sim_world *world) {
     sl_idmap_init(&world->oracle->by_id, world->sure, world->hash_seed);
 }
 
-/* Jobs in a shard of which something was read wrong may be parked; they are left out of the questions. */
-static bool is_excused(struct sim_world *world, const struct sim_job *job) {
-    return world->redis->damaged[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
+bool sim_oracle_is_excused(const struct sim_world *world, const struct sim_job *job) {
+    return job->damaged || world->redis->damaged[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
 }
 
 static void stage_letters(const struct sim_job *job, char *out) {
@@ -31,7 +30,7 @@ bool sim_oracle_is_quiet(struct sim_world *world, char *why, size_t size) {
     char letters[SIM_SHAPE_STAGES_MAX + 1];
     for (uint32_t i = 0; i < world->plan.job_count; i++) {
         const struct sim_job *job = &world->oracle->jobs[i];
-        if ((!job->accepted && !job->submitted) || job->ended || is_excused(world, job)) continue;
+        if ((!job->accepted && !job->submitted) || job->ended || sim_oracle_is_excused(world, job)) continue;
         stage_letters(job, letters);
         snprintf(why, size, "j%u is %s [%s] in shard %u", (unsigned)i + 1,
                  job->submitted ? sl_job_state_word((enum sl_job_state)job->state) : "accepted, not durable", letters,
@@ -96,6 +95,7 @@ static void check_listed(struct sim_world *world, uint16_t shard) {
         struct sl_job_id id;
         memcpy(id.bytes, reply.items[i].key.data, sizeof id.bytes);
         const struct sim_job *job = sim_oracle_job(world, id);
+        if (job && job->damaged) continue;
         if (!job || !job->ended) {
             sim_violated(world, "I16", "shard %u lists %s as ended", (unsigned)shard, sim_job_text(world, id));
             return;
@@ -104,7 +104,7 @@ static void check_listed(struct sim_world *world, uint16_t shard) {
     }
     for (uint32_t i = 0; i < world->plan.job_count; i++) {
         const struct sim_job *job = &world->oracle->jobs[i];
-        ended += job->ended && sl_job_shard(job->id, (uint16_t)world->plan.shard_count) == shard;
+        ended += job->ended && !job->damaged && sl_job_shard(job->id, (uint16_t)world->plan.shard_count) == shard;
     }
     if (listed != ended)
         sim_violated(world, "I16", "shard %u lists %u ended jobs; %u ended", (unsigned)shard, (unsigned)listed, (unsigned)ended);
@@ -133,7 +133,7 @@ void sim_oracle_at_end(struct sim_world *world) {
     sim_redis_check_back(world);
     for (uint32_t i = 0; i < world->plan.job_count && !sim_is_violated(world); i++) {
         const struct sim_job *job = &world->oracle->jobs[i];
-        if (is_excused(world, job)) continue;
+        if (sim_oracle_is_excused(world, job)) continue;
         if (job->accepted && !job->submitted) sim_violated(world, "I1", "j%u was accepted and is lost", (unsigned)i + 1);
         if (job->ended && !sim_is_violated(world)) check_stored(world, job);
     }

@@ -34,7 +34,7 @@ struct sim_job {
     bool accepted;       /* some client saw ACCEPTED */
     bool sent_again;     /* its client has given up the connection that carried the first copy of its request */
     bool cancelled_said; /* CANCELLED left a broker */
-    bool damaged;        /* something of it was read wrong */
+    bool damaged;        /* something that is stored of it was damaged */
 
     /* The durable log. */
     uint32_t submitted;
@@ -79,6 +79,9 @@ int sim_oracle_job_number(struct sim_world *world, struct sl_job_id id);
 
 /* Whether the log says that the attempt never reached its worker, or was lost with it. */
 bool sim_oracle_is_given_up(struct sim_world *world, const struct sl_token *token);
+
+/* Whether what is stored of the job was damaged, or its shard's log, or its shard went back in time: then it may be parked or lost. */
+bool sim_oracle_is_excused(const struct sim_world *world, const struct sim_job *job);
 
 /* Feeds. */
 void sim_oracle_on_durable(struct sim_world *world, const struct sl_ledger_call *call,

@@ -58,6 +58,19 @@ static void damage_disk(struct sim_world *world, const struct sl_ledger_call *ca
     }
 }
 
+/* What is damaged of one job harms that job; what is damaged of a log, the jobs of its shard. */
+static void note_damage(struct sim_world *world, const struct sl_ledger_call *call, const struct sl_ledger_item *item) {
+    struct sl_job_id id = call->job;
+    if (call->verb == SL_LEDGER_READ_LOG) {
+        world->redis->damaged[call->shard] = true;
+        return;
+    }
+    if (call->verb != SL_LEDGER_READ_JOB) memcpy(id.bytes, item->key.data, sizeof id.bytes);
+    struct sim_job *job = sim_oracle_job(world, id);
+    SL_ASSERT(job);
+    job->damaged = true;
+}
+
 /* One bit of one stored value that is being read is flipped, where it is stored. */
 static void damage(struct sim_world *world, const struct sl_ledger_call *call, const struct sl_ledger_reply *reply) {
     struct sim_redis *redis = world->redis;
@@ -68,8 +81,9 @@ static void damage(struct sim_world *world, const struct sl_ledger_call *call, c
     damage_disk(world, call, item, bit);
     ((uint8_t *)(uintptr_t)item->value.data)[bit / 8] ^= (uint8_t)(1u << bit % 8);
     redis->damage_left--;
-    redis->damaged[reply->shard] = true;
-    SIM_TRACE(world, SIM_WHO_REDIS, 0, 7, bit, "a stored bit of shard %u flips", (unsigned)reply->shard);
+    note_damage(world, call, item);
+    SIM_TRACE(world, SIM_WHO_REDIS, 0, 7, bit, "a stored bit of shard %u flips, seen by %s", (unsigned)reply->shard,
+              sim_call_text(world, call));
 }
 
 static void perform(struct sim_world *world, struct sim_message *message) {

@@ -26,7 +26,7 @@ struct sim_redis {
     uint64_t paused_until;
     uint64_t refuses_until;
     uint32_t damage_left;         /* stored values that will be damaged when they are read next */
-    bool damaged[SIM_SHARDS_MAX]; /* a value of the shard was */
+    bool damaged[SIM_SHARDS_MAX]; /* an entry of the shard's log was, or the shard went back */
     struct ledger_twin *memory, *disk;
     struct ledger_twin *old;             /* an earlier state of the disk; NULL: none was kept */
     bool went_back[SIM_SHARDS_MAX];      /* the disk was set back to before what it had acknowledged of the shard */
