@@ -84,6 +84,8 @@ static void begin(struct sim_world *world, struct sim_host *host) {
     host->turn++;
     note_run(world, host, token);
     SIM_TRACE(world, SIM_WHO_WORKER + host->worker, 1, 3, token->nonce, "begins %s", sim_token_text(world, token));
+    if (sl_rng_below(&rng, 100) < world->plan.percent_field)
+        plan_turn(world, host, SIM_HOST_FIELD, sl_rng_below(&rng, after), outcome, 0);
     if (outcome == SL_OUTCOME_TIMEOUT) return; /* it hangs until it is killed */
     plan_turn(world, host, outcome == SL_OUTCOME_CRASH ? SIM_HOST_DIED : SIM_HOST_DONE, after, outcome, SIGSEGV);
 }
@@ -156,10 +158,27 @@ void sim_host_on_done(struct sim_world *world, struct sim_host_turn *turn) {
     } else {
         result->error = sl_text("the stage said no");
     }
+    sim_worker_let_go(world, host->worker, host->broker, &token);
     drop_task(host, 0);
     host->begun = false;
     begin(world, host);
     sim_agent_step(world, host->worker, host->broker, &event);
+}
+
+/* A stage has one field of its own, "f" and its index; the value is the number of the attempt. */
+void sim_host_on_field(struct sim_world *world, struct sim_host_turn *turn) {
+    struct sim_host *host = turn->host;
+    if (turn->turn != host->turn || !host->begun) return;
+    const struct sl_token *token = &host->tasks[0];
+    char name[3] = {'f', (char)('0' + token->stage), 0};
+    struct sl_agent_event event = {.kind = SL_AGENT_HOST_FIELD, .host = host->index, .nonce = token->nonce};
+    struct sl_buf value;
+    sl_buf_init(&value, world->sure);
+    sl_mp_uint(&value, token->attempt);
+    event.field.name = sl_text(name);
+    event.field.value = sl_buf_bytes(&value);
+    sim_agent_step(world, host->worker, host->broker, &event);
+    sl_buf_fini(&value);
 }
 
 void sim_host_on_died(struct sim_world *world, struct sim_host_turn *turn) {
@@ -171,6 +190,7 @@ void sim_host_on_died(struct sim_world *world, struct sim_host_turn *turn) {
     event.died.text = sl_text("");
     event.died.tail = sl_text("last words");
     SIM_TRACE(world, SIM_WHO_WORKER + host->worker, 0, 4, (uint64_t)turn->signal, "a host dies of signal %d", turn->signal);
+    if (host->begun) sim_worker_let_go(world, host->worker, host->broker, &host->tasks[0]);
     host->up = host->stopping = host->begun = false;
     host->task_count = 0;
     host->turn++;

@@ -69,6 +69,10 @@ struct sim_message *sim_message_event(struct sim_world *world, const struct sl_e
     case SL_EV_HEARTBEAT:
         copy_heartbeat(world, &message->event.heartbeat);
         break;
+    case SL_EV_FIELD:
+        message->event.field.name = sim_bytes(world, event->field.name);
+        message->event.field.value = sim_bytes(world, event->field.value);
+        break;
     case SL_EV_RESULT:
         copy_result(world, &message->event.result);
         break;

@@ -21,6 +21,8 @@ struct sim_stage {
     uint8_t attempts_max, crashes_max;
     uint16_t tries, crashes, succeeded;
     uint32_t attempt_count;
+    uint32_t field;       /* number of the attempt that set the stage's field last; 0: none did */
+    uint32_t field_acked; /* the newest one of which an acknowledgement left */
     struct sim_attempt *attempts; /* number n stands at n - 1 */
 };
 

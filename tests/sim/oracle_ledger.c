@@ -224,6 +224,21 @@ static void on_ended(struct sim_world *world, struct sim_job *job, const struct 
             job->stages[i].state = SL_STAGE_CANCELLED;
 }
 
+/* A stage's field is "f" and its index, and its value the number of the attempt that sets it. */
+static void on_field(struct sim_world *world, struct sim_job *job, const struct sl_transition *t) {
+    const char *name = sim_job_text(world, job->id);
+    struct sl_mp_reader reader = sl_mp_reader(t->field.value);
+    uint64_t attempt = sl_mp_read_uint(&reader, SIM_ATTEMPTS_MAX);
+    struct sl_bytes field = t->field.name;
+    uint16_t index = field.size == 2 && field.data[0] == 'f' ? (uint16_t)(field.data[1] - '0') : UINT16_MAX;
+    if (index >= job->pipeline->stage_count || sl_mp_end(&reader))
+        VIOLATED(world, "I6", "%s: a field was set that no stage sets", name);
+    struct sim_stage *stage = &job->stages[index];
+    if (job->ended || stage->state != SL_STAGE_RUNNING || attempt != stage->attempt_count)
+        VIOLATED(world, "I6", "%s s%u: attempt %u set a field and does not run", name, (unsigned)index, (unsigned)attempt);
+    stage->field = (uint32_t)attempt;
+}
+
 static void on_transition(struct sim_world *world, const struct sl_transition *t) {
     struct sim_job *job = sim_oracle_job(world, t->job);
     world->oracle->transitions++;
@@ -248,6 +263,9 @@ static void on_transition(struct sim_world *world, const struct sl_transition *t
         return;
     case SL_TR_ENDED:
         on_ended(world, job, t);
+        return;
+    case SL_TR_FIELD_SET:
+        on_field(world, job, t);
         return;
     default:
         sim_violated(world, "I6", "an unexpected transition %s", sl_transition_word(t->kind));

@@ -3,8 +3,10 @@
 
 #include "base/limits.h"
 #include "broker.h"
+#include "network.h"
 #include "redis.h"
 #include "trace.h"
+#include "worker.h"
 
 #define VIOLATED(world, name, ...)                                                                                     \
     do {                                                                                                               \
@@ -124,6 +126,19 @@ static void on_ack(struct sim_world *world, uint32_t broker, const struct sl_tok
         VIOLATED(world, "I12", "broker %c acknowledged the result of %s, which is not durable", 'A' + (int)broker, name);
 }
 
+static void on_field_ack(struct sim_world *world, uint32_t broker, const struct sl_effect *effect) {
+    int worker = sim_wire_peer(world, broker, effect->peer);
+    if (worker < 0 || effect->ack.stale) return;
+    const struct sl_token *token = sim_worker_field(world, (uint32_t)worker, broker, effect->re);
+    struct sim_job *job = token ? sim_oracle_job(world, token->job) : NULL;
+    if (!job) return;
+    struct sim_stage *stage = &job->stages[token->stage];
+    if (stage->field < token->attempt)
+        VIOLATED(world, "I12", "broker %c acknowledged the field of %s, which is not durable", 'A' + (int)broker,
+                 sim_token_text(world, token));
+    if (stage->field_acked < token->attempt) stage->field_acked = token->attempt;
+}
+
 static void on_changed(struct sim_world *world, uint32_t broker, const struct sl_do_changed *changed) {
     const struct sim_job *job = sim_oracle_job(world, changed->job);
     if (!changed->known) return;
@@ -158,6 +173,9 @@ static void check_content(struct sim_world *world, uint32_t broker, const struct
         return;
     case SL_DO_RESULT_ACK:
         on_ack(world, broker, &effect->ack.token, effect->ack.stale);
+        return;
+    case SL_DO_FIELD_ACK:
+        on_field_ack(world, broker, effect);
         return;
     case SL_DO_CHANGED:
         on_changed(world, broker, &effect->changed);

@@ -54,6 +54,7 @@ struct sim_plan {
 
     uint32_t stage_ms_max;
     uint32_t percent_retryable, percent_permanent, percent_crash, percent_hang; /* of attempts */
+    uint32_t percent_field;    /* of attempts: sets a field */
     uint32_t percent_large;    /* of outputs and payloads: larger than what stands in a record */
     uint32_t percent_cancel, percent_conflict; /* of jobs; of repetitions */
 

@@ -97,6 +97,9 @@ static void on_worker_item(struct sim_world *world, const struct sim_item *item)
     case SIM_HOST_DONE:
         sim_host_on_done(world, item->data);
         return;
+    case SIM_HOST_FIELD:
+        sim_host_on_field(world, item->data);
+        return;
     case SIM_HOST_DIED:
         sim_host_on_died(world, item->data);
         return;

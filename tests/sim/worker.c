@@ -74,7 +74,8 @@ static void say_heartbeat(struct sim_world *world, uint32_t index, uint32_t brok
     sim_to_broker(world, broker, index, &event);
 }
 
-static void let_go(struct sim_port *port, const struct sl_token *token) {
+void sim_worker_let_go(struct sim_world *world, uint32_t index, uint32_t broker, const struct sl_token *token) {
+    struct sim_port *port = &world->workers[index]->ports[broker];
     for (uint32_t i = 0; i < port->held_count; i++) {
         if (!sl_token_equal(&port->held[i], token)) continue;
         port->held[i] = port->held[--port->held_count];
@@ -86,7 +87,7 @@ static void say_result(struct sim_world *world, uint32_t index, uint32_t broker,
     const struct sl_agent_result *result = &effect->result;
     struct sim_job *job = sim_oracle_job(world, effect->token.job);
     struct sl_state_value value = {.value = result->values};
-    let_go(&world->workers[index]->ports[broker], &effect->token);
+    sim_worker_let_go(world, index, broker, &effect->token);
     if (job) value.key = sim_type(sim_type_index(job->pipeline->stages[effect->token.stage].type))->state_keys.items[0];
     struct sl_event event = {.kind = SL_EV_RESULT};
     event.result = (struct sl_ev_result){.token = effect->token,
@@ -100,6 +101,21 @@ static void say_result(struct sim_world *world, uint32_t index, uint32_t broker,
                                          .detail = result->detail};
     SIM_TRACE(world, SIM_WHO_WORKER + index, 1, 1, effect->token.nonce, "> %s", sim_event_text(world, &event));
     sim_to_broker(world, broker, index, &event);
+}
+
+static void say_field(struct sim_world *world, uint32_t index, uint32_t broker, const struct sl_agent_effect *effect) {
+    struct sl_event event = {.kind = SL_EV_FIELD};
+    event.field = (struct sl_ev_field){.message_id = effect->field.message_id, .token = effect->token,
+                                       .name = effect->field.name, .value = effect->field.value};
+    world->workers[index]->ports[broker].fields[effect->field.message_id % SIM_FIELDS_KEPT] =
+        (struct sim_port_field){.message_id = effect->field.message_id, .token = effect->token};
+    SIM_TRACE(world, SIM_WHO_WORKER + index, 1, 5, effect->token.nonce, "> %s", sim_event_text(world, &event));
+    sim_to_broker(world, broker, index, &event);
+}
+
+const struct sl_token *sim_worker_field(const struct sim_world *world, uint32_t index, uint32_t broker, uint64_t message_id) {
+    const struct sim_port_field *field = &world->workers[index]->ports[broker].fields[message_id % SIM_FIELDS_KEPT];
+    return field->message_id == message_id ? &field->token : NULL;
 }
 
 static void say_bye(struct sim_world *world, uint32_t index, uint32_t broker) {
@@ -126,6 +142,9 @@ static void carry_out(struct sim_world *world, uint32_t index, uint32_t broker, 
         return;
     case SL_AGENT_DO_RESULT:
         say_result(world, index, broker, effect);
+        return;
+    case SL_AGENT_DO_FIELD:
+        say_field(world, index, broker, effect);
         return;
     case SL_AGENT_DO_BYE:
         say_bye(world, index, broker);
@@ -258,6 +277,10 @@ static bool to_agent_event(const struct sl_effect *effect, struct sl_agent_event
     case SL_DO_RESULT_ACK:
         event->kind = SL_AGENT_RESULT_ACK;
         event->token = effect->ack.token;
+        return true;
+    case SL_DO_FIELD_ACK:
+        event->kind = SL_AGENT_FIELD_ACK;
+        event->message_id = effect->re;
         return true;
     case SL_DO_CANCEL:
         event->kind = SL_AGENT_CANCEL;

@@ -5,7 +5,7 @@
 #include "agent/agent.h"
 #include "message.h"
 
-enum { SIM_SLOTS_MAX = 6, SIM_HOST_TASKS_MAX = 64, SIM_HELD_MAX = 64 };
+enum { SIM_SLOTS_MAX = 6, SIM_HOST_TASKS_MAX = 64, SIM_HELD_MAX = 64, SIM_FIELDS_KEPT = 128 };
 
 struct sim_host {
     uint8_t worker, broker, index;
@@ -26,6 +26,12 @@ struct sim_host_turn {
     uint64_t nonce;
 };
 
+/* What a message to the broker set. */
+struct sim_port_field {
+    uint64_t message_id;
+    struct sl_token token;
+};
+
 struct sim_port {
     struct sl_agent *agent;
     struct sl_incarnation instance;
@@ -33,6 +39,7 @@ struct sim_port {
     struct sim_host hosts[SIM_SLOTS_MAX];
     struct sl_token held[SIM_HELD_MAX]; /* assigned and not answered */
     uint32_t held_count;
+    struct sim_port_field fields[SIM_FIELDS_KEPT]; /* the newest, by message id */
     uint64_t *run_nonces; /* of every attempt that was begun */
     uint32_t run_count, run_capacity;
 };
@@ -49,6 +56,12 @@ struct sim_worker {
 void sim_worker_new(struct sim_world *world, uint32_t index);
 void sim_worker_free(struct sim_world *world, uint32_t index);
 void sim_worker_crash(struct sim_world *world, uint32_t index);
+
+/* The attempt takes no slot any more: it has ended, or was given back. Its result may wait for the answers to its fields. */
+void sim_worker_let_go(struct sim_world *world, uint32_t index, uint32_t broker, const struct sl_token *token);
+
+/* The attempt of whose field the worker spoke under that message id, or NULL. */
+const struct sl_token *sim_worker_field(const struct sim_world *world, uint32_t index, uint32_t broker, uint64_t message_id);
 
 /* The life of a peer: a worker, or a client. */
 uint32_t sim_peer_life(const struct sim_world *world, uint32_t peer);
@@ -67,6 +80,7 @@ void sim_host_signal(struct sim_world *world, struct sim_host *host, int signal)
 void sim_host_on_ready(struct sim_world *world, struct sim_host_turn *turn);
 void sim_host_on_done(struct sim_world *world, struct sim_host_turn *turn);
 void sim_host_on_reclaimed(struct sim_world *world, struct sim_host_turn *turn);
+void sim_host_on_field(struct sim_world *world, struct sim_host_turn *turn);
 void sim_host_on_died(struct sim_world *world, struct sim_host_turn *turn);
 void sim_agent_step(struct sim_world *world, uint32_t worker, uint32_t broker, struct sl_agent_event *event);
 

@@ -37,6 +37,7 @@ enum sim_what {
     SIM_HOST_READY,     /* data: struct sim_host */
     SIM_HOST_DONE,
     SIM_HOST_DIED,
+    SIM_HOST_FIELD,
     SIM_HOST_RECLAIMED,
     SIM_CLIENT_MESSAGE, /* data: struct sim_message with an effect; sub: broker */
     SIM_CLIENT_TICK,
