@@ -179,6 +179,13 @@ static void check_held(struct sim_world *world, struct sim_broker *broker, const
     }
 }
 
+static void note_open(struct sim_world *world, struct sim_broker *broker) {
+    for (uint16_t i = 0; i < world->plan.shard_count; i++) {
+        if (broker->core->shards[i].state != SL_SHARD_OPEN) broker->open_since[i] = UINT64_MAX;
+        else if (broker->open_since[i] == UINT64_MAX) broker->open_since[i] = world->now;
+    }
+}
+
 /* I5, at every 64th commit and at every checkpoint. */
 static void check_recovery_now_and_then(struct sim_world *world, struct sim_broker *broker,
                                         const struct sl_effects *effects, uint64_t commits_before) {
@@ -216,6 +223,7 @@ void sim_broker_step(struct sim_world *world, uint32_t index, struct sl_event *e
         return;
     }
     uint64_t commits = broker->commits;
+    note_open(world, broker);
     for (uint32_t i = 0; i < effects.count && !sim_is_violated(world); i++) carry_out(world, broker, &effects.items[i]);
     check(world, broker, event);
     check_held(world, broker, &effects);
@@ -306,6 +314,7 @@ void sim_broker_on_start(struct sim_world *world, uint32_t index) {
     SIM_TRACE(world, SIM_WHO_BROKER + index, 0, 92, broker->life, "starts");
     SL_ASSERT(sl_sched_new(world->alloc, &config, &broker->core) == 0);
     broker->up = true;
+    memset(broker->open_since, 0xff, sizeof broker->open_since);
     broker->fold = sim_fold_new(world);
     broker->draining = broker->drained = broker->flush_pending = false;
     broker->tick_at = UINT64_MAX;

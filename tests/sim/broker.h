@@ -21,6 +21,7 @@ struct sim_broker {
     struct sl_outbox *outbox;
     struct sim_fold *fold;
     uint64_t commits;                  /* since start, for the comparison with a recovered core */
+    uint64_t open_since[SIM_SHARDS_MAX]; /* virtual time at which the shard was opened; UINT64_MAX: it is not open */
     bool step_failed;                  /* the last step found no memory */
 };
 

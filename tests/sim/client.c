@@ -3,13 +3,13 @@
 
 #include "base/assert.h"
 #include "network.h"
+#include "question.h"
 #include "redis.h"
 #include "trace.h"
 
 #include <stdio.h>
 
-enum { TICK_MS = 40, ANSWER_MS = 400, FOLLOW_MS = 700 };
-enum { ASKED_SUBMIT = 1, ASKED_CANCEL = 2 };
+enum { TICK_MS = 40, ANSWER_MS = 400, FOLLOW_MS = 700, PREFIX_DIGITS = 8 };
 
 uint32_t sim_client_life(const struct sim_world *world, uint32_t client) {
     return world->clients[client]->life;
@@ -17,6 +17,12 @@ uint32_t sim_client_life(const struct sim_world *world, uint32_t client) {
 
 enum sim_request_kind sim_job_kind(const struct sim_job *job) {
     return (enum sim_request_kind)(job->number % 3);
+}
+
+const struct sim_question *sim_client_question(const struct sim_client *client, uint64_t re) {
+    for (int i = 0; i < SIM_QUESTIONS_KEPT; i++)
+        if (client->questions[i].re == re) return &client->questions[i];
+    return NULL;
 }
 
 static void key_text(const struct sim_job *job, char *out, size_t size) {
@@ -103,7 +109,7 @@ static void submit(struct sim_world *world, struct sim_client *client, struct si
     char key[64];
     key_text(job, key, sizeof key);
     struct sl_event event = {.kind = SL_EV_SUBMIT};
-    event.submit = (struct sl_ev_submit){.message_id = message_id(client, request, ASKED_SUBMIT),
+    event.submit = (struct sl_ev_submit){.message_id = message_id(client, request, SIM_ASKED_SUBMIT),
                                          .pipeline = job->pipeline->name,
                                          .tenant = sl_text("default"),
                                          .id = job->id,
@@ -134,8 +140,9 @@ static void cancel(struct sim_world *world, struct sim_client *client, struct si
     struct sim_job *job = &world->oracle->jobs[request->job];
     char text[SL_ID_TEXT_SIZE];
     sl_id_to_text(job->id.bytes, text);
+    if (sim_chance(world, SIM_RNG_QUESTION, 300000)) text[PREFIX_DIGITS] = 0;
     struct sl_event event = {.kind = SL_EV_CANCEL_JOB};
-    event.cancel_job = (struct sl_ev_cancel_job){.message_id = message_id(client, request, ASKED_CANCEL),
+    event.cancel_job = (struct sl_ev_cancel_job){.message_id = message_id(client, request, SIM_ASKED_CANCEL),
                                                  .job = sl_text(text),
                                                  .reason = sl_text("not wanted any more")};
     job->wants_cancel = true;
@@ -156,6 +163,7 @@ static void act(struct sim_world *world, struct sim_client *client, struct sim_r
 void sim_client_on_tick(struct sim_world *world, uint32_t index) {
     struct sim_client *client = world->clients[index];
     for (uint32_t i = 0; i < client->request_count; i++) act(world, client, &client->requests[i]);
+    if (client->request_count && sim_chance(world, SIM_RNG_QUESTION, world->plan.percent_ask * 10000)) sim_question_ask(world, client);
     sim_at(world, world->now + TICK_MS * SIM_MS, SIM_CLIENT_TICK, index, 0, client->life, NULL);
 }
 
@@ -190,6 +198,7 @@ static void on_accepted(struct sim_world *world, struct sim_client *client, cons
     bool known = !world->redis->went_back[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
     if (known && sim_job_kind(job) == SIM_REQUEST_KEY && !sl_bytes_equal(job->payload, job->payloads[request->variant]))
         sim_violated(world, "I2", "j%u: a request with another payload under the same key was accepted", (unsigned)job->number + 1);
+    if (!job->accepted) job->accepted_at = world->now;
     job->accepted = true;
     request->state = SIM_REQUEST_ACCEPTED;
     request->due = world->now;
@@ -221,12 +230,12 @@ static void on_rejected(struct sim_world *world, struct sim_client *client, cons
     if (!request) return;
     if (is_retryable(effect->rejected.code)) {
         uint64_t due = world->now + (effect->rejected.retry_after_ms ? effect->rejected.retry_after_ms : 50) * (uint64_t)SIM_MS;
-        if (asked == ASKED_SUBMIT && request->state == SIM_REQUEST_SENT) request->due = due;
-        if (asked == ASKED_CANCEL) request->cancel_due = due;
+        if (asked == SIM_ASKED_SUBMIT && request->state == SIM_REQUEST_SENT) request->due = due;
+        if (asked == SIM_ASKED_CANCEL) request->cancel_due = due;
         return;
     }
-    if (asked == ASKED_SUBMIT && request->state == SIM_REQUEST_SENT) on_refused(world, request, effect);
-    if (asked == ASKED_CANCEL) request->cancelled = true;
+    if (asked == SIM_ASKED_SUBMIT && request->state == SIM_REQUEST_SENT) on_refused(world, request, effect);
+    if (asked == SIM_ASKED_CANCEL) request->cancelled = true;
 }
 
 static void on_changed(struct sim_world *world, struct sim_client *client, const struct sl_do_changed *changed) {
@@ -250,6 +259,7 @@ void sim_client_on_message(struct sim_world *world, uint32_t index, uint32_t bro
     if (effect->kind == SL_DO_ACCEPTED) on_accepted(world, client, effect);
     if (effect->kind == SL_DO_REJECTED) on_rejected(world, client, effect);
     if (effect->kind == SL_DO_CHANGED) on_changed(world, client, &effect->changed);
+    if (effect->kind == SL_DO_ANSWER) sim_question_shown(world, client, effect);
     struct sim_request *request = effect->kind == SL_DO_CANCELLED ? request_of(client, effect->re) : NULL;
     if (request) request->cancelled = true;
 }

@@ -20,6 +20,24 @@ struct sim_request {
     uint64_t cancel_due;
 };
 
+/* A question, and what was so when it was asked. */
+struct sim_question {
+    uint64_t re;
+    uint64_t asked_at;
+    enum sl_query_what what;
+    bool whole;                         /* by the whole id, not by a prefix */
+    bool told;                          /* the client had been told that the job is accepted */
+    uint32_t job;                       /* number */
+    uint32_t statuses, limit;           /* of a list */
+    uint32_t events;                    /* of the job, durable */
+    uint32_t succeeded;                 /* its stages that had, as bits */
+    uint32_t fields[SIM_SHAPE_STAGES_MAX]; /* acknowledged */
+    uint8_t shown[SIM_JOBS_MAX];        /* as the client's */
+};
+
+/* The second byte of a message id. */
+enum { SIM_ASKED_SUBMIT = 1, SIM_ASKED_CANCEL = 2, SIM_ASKED_QUESTION = 3, SIM_QUESTIONS_KEPT = 16 };
+
 struct sim_client {
     uint32_t index;
     bool up;
@@ -28,7 +46,12 @@ struct sim_client {
     struct sim_request *requests;
     uint32_t request_count;
     uint32_t sequence;
+    uint8_t shown[SIM_JOBS_MAX]; /* the newest status that was shown of each job, + 1; 0: none was */
+    struct sim_question questions[SIM_QUESTIONS_KEPT]; /* the newest */
 };
+
+/* The question that a message answers, or NULL. */
+const struct sim_question *sim_client_question(const struct sim_client *client, uint64_t re);
 
 /* All clients with their requests, and the jobs behind them in the oracle. */
 void sim_clients_new(struct sim_world *world);

@@ -13,7 +13,7 @@ struct arguments {
 };
 
 struct sums {
-    uint64_t seeds, virtual_ns, steps, commits, transitions, messages, alarms, faults, recoveries;
+    uint64_t seeds, virtual_ns, steps, commits, transitions, messages, alarms, faults, recoveries, answers;
     uint64_t hash; /* of all trace hashes in order */
 };
 
@@ -97,6 +97,7 @@ static void add(struct sums *sums, const struct sim_outcome *outcome) {
     sums->alarms += outcome->alarms;
     sums->faults += outcome->faults;
     sums->recoveries += outcome->recoveries;
+    sums->answers += outcome->answers;
     sums->hash = (sums->hash ^ outcome->hash) * 0x9e3779b97f4a7c15u;
 }
 
@@ -130,10 +131,10 @@ static bool run_seed(struct sim_arena *arena, const struct arguments *arguments,
 
 static void print_sums(const struct sums *sums) {
     printf("%llu seeds, %llu faults, %llu commits, %llu transitions, %llu messages, %llu alarms, "
-           "%llu recoveries compared, %llu steps, %llu virtual s, hash %016llx\n",
+           "%llu answers, %llu recoveries compared, %llu steps, %llu virtual s, hash %016llx\n",
            (unsigned long long)sums->seeds, (unsigned long long)sums->faults, (unsigned long long)sums->commits,
            (unsigned long long)sums->transitions, (unsigned long long)sums->messages, (unsigned long long)sums->alarms,
-           (unsigned long long)sums->recoveries, (unsigned long long)sums->steps, (unsigned long long)(sums->virtual_ns / SIM_SECOND), (unsigned long long)sums->hash);
+           (unsigned long long)sums->answers, (unsigned long long)sums->recoveries, (unsigned long long)sums->steps, (unsigned long long)(sums->virtual_ns / SIM_SECOND), (unsigned long long)sums->hash);
 }
 
 int main(int argc, char **argv) {

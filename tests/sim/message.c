@@ -57,6 +57,7 @@ struct sim_message *sim_message_event(struct sim_world *world, const struct sl_e
     case SL_EV_QUERY:
         message->event.query.job = sim_bytes(world, event->query.job);
         message->event.query.name = sim_bytes(world, event->query.name);
+        message->event.query.tenant = sim_bytes(world, event->query.tenant);
         message->event.query.cursor = sim_bytes(world, event->query.cursor);
         break;
     case SL_EV_WATCH:

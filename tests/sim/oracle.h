@@ -34,6 +34,8 @@ struct sim_job {
     struct sl_bytes payload;     /* the one that was committed */
     bool wants_cancel;   /* some client asked for it */
     bool accepted;       /* some client saw ACCEPTED */
+    uint64_t accepted_at, ended_at;
+    uint32_t events;     /* durable ones that stand in its history */
     bool sent_again;     /* its client has given up the connection that carried the first copy of its request */
     bool cancelled_said; /* CANCELLED left a broker */
     bool damaged;        /* something that is stored of it was damaged */
@@ -71,7 +73,7 @@ struct sim_oracle {
     struct sl_idmap by_id;
     struct sim_job jobs[SIM_JOBS_MAX];
     struct sim_shard shards[SIM_SHARDS_MAX];
-    uint64_t commits, transitions, messages, alarms, recoveries;
+    uint64_t commits, transitions, messages, alarms, recoveries, answers;
 };
 
 void sim_oracle_new(struct sim_world *world);
@@ -102,6 +104,9 @@ void sim_oracle_at_end(struct sim_world *world);
 
 /* What the simulated stage makes of this attempt: its one value. */
 struct sl_bytes sim_stage_value(struct sim_world *world, const struct sl_token *token);
+
+/* What the stage's newest attempt left. */
+struct sl_bytes sim_oracle_value(struct sim_world *world, const struct sim_job *job, uint16_t stage);
 
 /* The transitions of a batch, in words. */
 const char *sim_batch_text(struct sim_world *world, struct sl_bytes batch);

@@ -218,6 +218,7 @@ static void on_ended(struct sim_world *world, struct sim_job *job, const struct 
     if (t->ended.state == SL_JOB_CANCELLED && !job->wants_cancel)
         VIOLATED(world, "I6", "%s: cancelled and nobody asked for it", name);
     job->ended = 1;
+    job->ended_at = world->now;
     job->state = (uint8_t)t->ended.state;
     for (uint16_t i = 0; i < job->pipeline->stage_count; i++)
         if (!sl_stage_state_is_terminal((enum sl_stage_state)job->stages[i].state))
@@ -245,6 +246,7 @@ static void on_transition(struct sim_world *world, const struct sl_transition *t
     if (!job) VIOLATED(world, "I2", "a job that nobody submitted was committed");
     if (t->kind != SL_TR_SUBMITTED && job->submitted == 0)
         VIOLATED(world, "I6", "j%u: %s before it was submitted", (unsigned)job->number + 1, sl_transition_word(t->kind));
+    job->events += t->kind != SL_TR_SUBMITTED; /* which its history begins behind */
     switch (t->kind) {
     case SL_TR_SUBMITTED:
         on_submitted(world, job, t);

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "broker.h"
 #include "network.h"
+#include "question.h"
 #include "redis.h"
 #include "trace.h"
 #include "worker.h"
@@ -65,7 +66,7 @@ static void on_accepted(struct sim_world *world, uint32_t broker, const struct s
 
 /* ---- inputs ---- */
 
-static struct sl_bytes value_of(struct sim_world *world, const struct sim_job *job, uint16_t index) {
+struct sl_bytes sim_oracle_value(struct sim_world *world, const struct sim_job *job, uint16_t index) {
     const struct sim_stage *stage = &job->stages[index];
     struct sl_token token = {.job = job->id, .stage = index, .attempt = stage->attempt_count};
     if (stage->attempt_count == 0) return sl_bytes(NULL, 0);
@@ -87,7 +88,7 @@ static bool map_is_right(struct sim_world *world, const struct sim_job *job, con
             uint16_t before = stage->predecessors[p];
             uint32_t type = sim_type_index(job->pipeline->stages[before].type);
             if (!sl_bytes_equal(key, sim_type(type)->state_keys.items[0])) continue;
-            if (sl_bytes_equal(value, value_of(world, job, before))) seen |= 1u << before;
+            if (sl_bytes_equal(value, sim_oracle_value(world, job, before))) seen |= 1u << before;
         }
     }
     uint32_t wanted = 0;
@@ -98,7 +99,7 @@ static bool map_is_right(struct sim_world *world, const struct sim_job *job, con
 static bool input_is_right(struct sim_world *world, const struct sim_job *job, uint16_t index, struct sl_bytes input) {
     const struct sl_stage *stage = &job->pipeline->stages[index];
     if (stage->predecessor_count == 0) return sl_bytes_equal(input, job->payload);
-    if (stage->predecessor_count == 1) return sl_bytes_equal(input, value_of(world, job, stage->predecessors[0]));
+    if (stage->predecessor_count == 1) return sl_bytes_equal(input, sim_oracle_value(world, job, stage->predecessors[0]));
     return map_is_right(world, job, stage, input);
 }
 
@@ -174,11 +175,19 @@ static void check_content(struct sim_world *world, uint32_t broker, const struct
     case SL_DO_RESULT_ACK:
         on_ack(world, broker, &effect->ack.token, effect->ack.stale);
         return;
+    case SL_DO_ANSWER:
+        sim_question_on_answer(world, broker, effect);
+        return;
+    case SL_DO_REJECTED:
+        sim_question_on_rejected(world, broker, effect);
+        return;
     case SL_DO_FIELD_ACK:
         on_field_ack(world, broker, effect);
         return;
     case SL_DO_CHANGED:
         on_changed(world, broker, &effect->changed);
+        if (effect->changed.known && !sim_is_violated(world))
+            sim_question_on_status(world, broker, effect, effect->changed.job, effect->changed.state);
         return;
     case SL_DO_CANCELLED:
         on_cancelled(world, broker, effect->cancelled.job, effect->cancelled.state);

@@ -56,6 +56,7 @@ struct sim_plan {
     uint32_t percent_retryable, percent_permanent, percent_crash, percent_hang; /* of attempts */
     uint32_t percent_field;    /* of attempts: sets a field */
     uint32_t percent_large;    /* of outputs and payloads: larger than what stands in a record */
+    uint32_t percent_ask;      /* of a client's ticks: asks a question */
     uint32_t percent_cancel, percent_conflict; /* of jobs; of repetitions */
 
     uint32_t net_us_min, net_us_max, net_drop_ppm, net_twice_ppm;

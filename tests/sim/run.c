@@ -229,8 +229,15 @@ static void live(struct sim_world *world) {
     if (!is_quiet(world, why, sizeof why)) sim_violated(world, "I24", "after %d s without faults: %s", CALM_SECONDS_MAX, why);
 }
 
+static bool is_paused(const struct sim_world *world) {
+    for (uint32_t i = 0; i < world->plan.broker_count; i++)
+        if (world->brokers[i]->paused_until > world->now) return true;
+    return world->redis->paused_until > world->now;
+}
+
 static void settle_down(struct sim_world *world) {
     char why[100];
+    while (is_paused(world) && !sim_is_violated(world)) run_for(world, world->now + SIM_SECOND / 10);
     if (!sim_is_violated(world)) run_for(world, world->now + 5 * SIM_SECOND);
     for (int tenth = 0; tenth < OWNER_SECONDS_MAX * 10 && !sim_is_violated(world); tenth++) {
         if (sim_oracle_is_owned(world, why, sizeof why)) break;
@@ -262,6 +269,7 @@ void sim_run(struct sim_arena *arena, const struct sim_plan *plan, const struct 
     out_outcome->messages = world.oracle->messages;
     out_outcome->alarms = world.oracle->alarms;
     out_outcome->recoveries = world.oracle->recoveries;
+    out_outcome->answers = world.oracle->answers;
     memcpy(out_outcome->violation, world.violation, sizeof world.violation);
     memcpy(out_outcome->why, world.why, sizeof world.why);
 }

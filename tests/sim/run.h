@@ -17,7 +17,7 @@ struct sim_options {
 struct sim_outcome {
     uint64_t hash;
     uint64_t virtual_ns, steps;
-    uint64_t commits, transitions, messages, alarms, faults, recoveries;
+    uint64_t commits, transitions, messages, alarms, faults, recoveries, answers;
     char violation[16];
     char why[512];
 };

@@ -120,7 +120,7 @@ const char *sim_event_text(struct sim_world *world, const struct sl_event *event
         [SL_EV_TICK] = "TICK", [SL_EV_FLUSH] = "FLUSH", [SL_EV_LEDGER_UP] = "ledger is up",
         [SL_EV_LEDGER_DOWN] = "ledger is down", [SL_EV_PRESSURE] = "PRESSURE", [SL_EV_PIPELINE] = "PIPELINE",
         [SL_EV_CATALOG] = "CATALOG", [SL_EV_ACCEPT_TYPE] = "ACCEPT_TYPE",
-        [SL_EV_POLICY] = "POLICY", [SL_EV_TYPE] = "TYPE", [SL_EV_QUERY] = "QUERY", [SL_EV_WATCH] = "WATCH",
+        [SL_EV_POLICY] = "POLICY", [SL_EV_TYPE] = "TYPE", [SL_EV_WATCH] = "WATCH",
         [SL_EV_CLIENT_GONE] = "CLIENT_GONE", [SL_EV_HELLO] = "HELLO", [SL_EV_HEARTBEAT] = "HEARTBEAT",
         [SL_EV_BYE] = "BYE", [SL_EV_WORKER_GONE] = "WORKER_GONE", [SL_EV_DRAIN] = "DRAIN"};
     char *text = buffer();
@@ -132,6 +132,10 @@ const char *sim_event_text(struct sim_world *world, const struct sl_event *event
     case SL_EV_FIELD:
         snprintf(text, BUFFER_SIZE, "FIELD %s %.*s", sim_token_text(world, &event->field.token),
                  (int)event->field.name.size, (const char *)event->field.name.data);
+        return text;
+    case SL_EV_QUERY:
+        snprintf(text, BUFFER_SIZE, "QUERY %d %.*s", (int)event->query.what, (int)event->query.job.size,
+                 (const char *)event->query.job.data);
         return text;
     case SL_EV_CANCEL_JOB:
         snprintf(text, BUFFER_SIZE, "CANCEL_JOB %.*s", (int)event->cancel_job.job.size,

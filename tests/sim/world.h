@@ -16,7 +16,7 @@ enum { SIM_US = 1000, SIM_MS = 1000000 };
 #define SIM_SECOND 1000000000ull
 
 /* Separate streams of chance, so that taking one kind of fault away does not move the others. */
-enum sim_stream { SIM_RNG_NETWORK, SIM_RNG_CRASH, SIM_RNG_LEDGER, SIM_RNG_CLOCK, SIM_RNG_WORK, SIM_RNG_CORE, SIM_RNG_COUNT };
+enum sim_stream { SIM_RNG_NETWORK, SIM_RNG_CRASH, SIM_RNG_LEDGER, SIM_RNG_CLOCK, SIM_RNG_WORK, SIM_RNG_CORE, SIM_RNG_QUESTION, SIM_RNG_COUNT };
 
 enum sim_what {
     SIM_BROKER_START,
