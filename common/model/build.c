@@ -227,14 +227,25 @@ static void refuse_cycle(struct builder *self, const uint16_t *path, uint16_t co
                     SL_SHOWN(self->stages[path[0]].name));
 }
 
+/* One cycle of each set of stages that all depend on each other: which edge of it is wrong, a person knows. */
+static void refuse_cycles(struct builder *self, const struct sl_graph *graph, uint16_t *scratch, uint16_t *path) {
+    uint64_t *reach = sl_draft_take(self->draft, graph->node_count * sl_graph_reach_words(graph->node_count) * sizeof *reach);
+    if (!reach) return;
+    sl_graph_reach(graph, reach);
+    for (uint16_t node = 0; node < graph->node_count; node++) {
+        uint16_t count = sl_graph_cycle(graph, reach, node, scratch, path);
+        if (count > 0) refuse_cycle(self, path, count);
+    }
+}
+
 static bool put_in_order(struct builder *self) {
-    uint16_t count = self->pipeline->stage_count, cycle_count = 0;
+    uint16_t count = self->pipeline->stage_count;
     uint16_t *order = take(self, count * sizeof *order);
     uint16_t *scratch = sl_draft_take(self->draft, count * sizeof *scratch);
     struct sl_graph graph = {.edges = self->edges, .first = self->first, .node_count = count};
     if (!order || !scratch) return false;
-    if (sl_graph_order(&graph, scratch, order, &cycle_count) != SL_OK) {
-        refuse_cycle(self, order, cycle_count);
+    if (sl_graph_order(&graph, scratch, order) != SL_OK) {
+        refuse_cycles(self, &graph, scratch, order);
         return false;
     }
     self->pipeline->topological = order;

@@ -61,6 +61,25 @@ static void add_edges(unsigned sinks, bool one_more) {
     if (one_more) add("- {name: last, type: t, depends_on: [s0]}\n");
 }
 
+/* A ring of all stages, pairs, and as many edges as there may be. */
+Test(limits, cycles_of_as_many_stages_as_there_may_be, .timeout = 10) {
+    for (unsigned step = 1; step <= 2; step++) {
+        add("stages:\n");
+        for (unsigned i = 0; i < SL_STAGES_MAX; i++) {
+            unsigned other = step == 1 ? (i + 1) % SL_STAGES_MAX : i ^ 1;
+            cr_assert_eq(sl_buf_format(&buf, "- {name: s%u, type: t, depends_on: [s%u]}\n", i, other), 0);
+        }
+        assert_verdict(step == 1 ? "in a cycle: s0 → s1023 → s1022" : "in a cycle: s198 → s199 → s198");
+    }
+    add("stages:\n");
+    for (unsigned i = 0; i < SL_STAGES_MAX; i++) {
+        cr_assert_eq(sl_buf_format(&buf, "- {name: s%u, type: t, depends_on: [s%u", i, (i + 1) % SL_STAGES_MAX), 0);
+        for (unsigned k = 2; k <= 7; k++) cr_assert_eq(sl_buf_format(&buf, ", s%u", (i * k * 97 + k) % SL_STAGES_MAX), 0);
+        add("]}\n");
+    }
+    assert_verdict("stages depend on each other in a cycle: s0 → ");
+}
+
 Test(limits, edges) {
     add_edges(SL_EDGES_MAX / 128, false);
     assert_verdict(NULL);
