@@ -16,7 +16,8 @@
 /* A collection that is not closed yet. */
 struct frame {
     struct sl_node *node;
-    bool has_key; /* of a map: the key of the next member was read */
+    bool has_key;     /* of a map: the key of the next member was read */
+    bool is_repeated; /* and the map has that key already: the member is read and dropped */
     struct sl_bytes key;
     struct sl_mark key_mark;
 };
@@ -28,6 +29,7 @@ struct parsing {
     struct frame frames[SL_YAML_DEPTH_MAX];
     uint32_t depth;
     uint32_t document_count;
+    const struct sl_yaml_repeats *repeats; /* NULL: a repeated key ends the reading */
     struct sl_yaml_error *error;
 };
 
@@ -119,6 +121,7 @@ static void place(struct parsing *self, struct sl_node *node) {
         node->key = frame->key;
         node->key_mark = frame->key_mark;
         frame->has_key = false;
+        if (frame->is_repeated) return;
     }
     sl_node_append(frame->node, node);
 }
@@ -135,10 +138,14 @@ static int take_key(struct parsing *self, struct sl_bytes text, bool is_plain, s
     if (frame->node->count == SL_YAML_KEYS_MAX) {
         return refuse(self->error, SL_E_LIMIT, mark, "a map may have at most %d keys", SL_YAML_KEYS_MAX);
     }
-    for (const struct sl_node *member = frame->node->first; member; member = member->next) {
-        if (!sl_bytes_equal(member->key, text)) continue;
-        return refuse(self->error, SL_E_BAD_INPUT, mark, "key \"%.*s\" is given twice; the first one is in line %u, column %u",
-                      SL_SHOWN(text), member->key_mark.line, member->key_mark.column);
+    const struct sl_node *member = frame->node->first;
+    while (member && !sl_bytes_equal(member->key, text)) member = member->next;
+    frame->is_repeated = member;
+    if (member) {
+        int rc = refuse(self->error, SL_E_BAD_INPUT, mark, "key \"%.*s\" is given twice; the first one is in line %u, column %u",
+                        SL_SHOWN(text), member->key_mark.line, member->key_mark.column);
+        if (!self->repeats) return rc;
+        self->repeats->add(self->repeats->context, self->error);
     }
     frame->key = sl_tree_copy(&self->tree, text);
     frame->key_mark = mark;
@@ -263,14 +270,14 @@ static struct sl_bytes without_bom(struct sl_bytes text) {
     return has_bom ? sl_bytes(text.data + 3, text.size - 3) : text;
 }
 
-int sl_yaml_parse(struct sl_bytes text, const struct sl_alloc *alloc, struct sl_tree *out_tree,
-                  struct sl_yaml_error *out_error) {
+int sl_yaml_parse_whole(struct sl_bytes text, const struct sl_alloc *alloc, const struct sl_yaml_repeats *repeats,
+                        struct sl_tree *out_tree, struct sl_yaml_error *out_error) {
     *out_error = (struct sl_yaml_error){0};
     if (text.size > SL_PIPELINE_TEXT_MAX) {
         return refuse(out_error, SL_E_LIMIT, (struct sl_mark){0}, "the text has %zu bytes; at most %d are allowed", text.size,
                       SL_PIPELINE_TEXT_MAX);
     }
-    struct parsing self = {.text = without_bom(text), .error = out_error};
+    struct parsing self = {.text = without_bom(text), .repeats = repeats, .error = out_error};
     int rc = check_text(self.text, out_error);
     if (rc != SL_OK) return rc;
     if (!yaml_parser_initialize(&self.parser)) return SL_E_NO_MEMORY;
@@ -286,4 +293,9 @@ int sl_yaml_parse(struct sl_bytes text, const struct sl_alloc *alloc, struct sl_
         sl_tree_fini(&self.tree);
     }
     return rc;
+}
+
+int sl_yaml_parse(struct sl_bytes text, const struct sl_alloc *alloc, struct sl_tree *out_tree,
+                  struct sl_yaml_error *out_error) {
+    return sl_yaml_parse_whole(text, alloc, NULL, out_tree, out_error);
 }

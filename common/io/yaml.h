@@ -21,4 +21,15 @@ struct sl_yaml_error {
 int sl_yaml_parse(struct sl_bytes text, const struct sl_alloc *alloc, struct sl_tree *out_tree,
                   struct sl_yaml_error *out_error);
 
+/* Who is told of each key that a map gives twice. */
+struct sl_yaml_repeats {
+    void (*add)(void *context, const struct sl_yaml_error *error);
+    void *context;
+};
+
+/* As sl_yaml_parse, for a reader who wants to know all that is wrong: a repeated key is told and does not end the reading; its value is
+ * checked as text and left out of the tree. The caller refuses the text if one was told. */
+int sl_yaml_parse_whole(struct sl_bytes text, const struct sl_alloc *alloc, const struct sl_yaml_repeats *repeats,
+                        struct sl_tree *out_tree, struct sl_yaml_error *out_error);
+
 #endif

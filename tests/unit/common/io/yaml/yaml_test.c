@@ -48,6 +48,31 @@ static void assert_mark(struct sl_mark mark, uint32_t line, uint32_t column, uin
     cr_assert(mark.line == line && mark.column == column && mark.length == length, "%u:%u+%u", mark.line, mark.column, mark.length);
 }
 
+static void count_repeat(void *context, const struct sl_yaml_error *why) {
+    struct sl_mark *marks = context;
+    while (marks->line) marks++;
+    cr_assert_not_null(strstr(why->sentence, "is given twice; the first one is in line"));
+    *marks = why->mark;
+}
+
+Test(yaml, every_repeated_key_is_told_and_left_out_by_who_reads_on) {
+    struct sl_tree tree;
+    struct sl_mark marks[4] = {{0}};
+    const struct sl_yaml_repeats repeats = {.add = count_repeat, .context = marks};
+    struct sl_bytes text = sl_text("a: 1\na: {x: 2, x: [3, {y: 4}]}\nb: 5\nb: 6\nc: 7\n");
+    cr_assert_eq(sl_yaml_parse_whole(text, sl_alloc_system(), &repeats, &tree, &error), 0, "%s", error.sentence);
+    assert_mark(marks[0], 2, 1, 1);
+    assert_mark(marks[1], 2, 11, 1);
+    assert_mark(marks[2], 4, 1, 1);
+    cr_assert_eq(tree.root->count, 3);
+    cr_assert(sl_bytes_is(sl_node_get(tree.root, "a")->text, "1"));
+    cr_assert(sl_bytes_is(sl_node_get(tree.root, "b")->text, "5"));
+    cr_assert(sl_bytes_is(sl_node_get(tree.root, "c")->text, "7"));
+    sl_tree_fini(&tree);
+    /* What is no YAML still ends the reading. */
+    cr_assert_eq(sl_yaml_parse_whole(sl_text("a: 1\na: 2\nb: [\n"), sl_alloc_system(), &repeats, &tree, &error), SL_E_BAD_INPUT);
+}
+
 Test(yaml, a_document_becomes_a_tree_with_places) {
     struct sl_tree tree;
     cr_assert_eq(parse(sl_text("# comment\nname: x\nlist:\n  - 'öä'\n  - {k: \"v\"}\n"), &tree), 0);
