@@ -69,44 +69,44 @@ static int load_policies(const struct sl_cli *cli, struct sl_policies *out_polic
     return code;
 }
 
-static int lint(const struct sl_cli *cli, const struct sl_pipeline *pipeline, const struct sl_pipeline_check *check,
-                struct sl_problems *problems) {
-    struct sl_policies policies;
-    if (check->no_policies) {
-        sl_pipeline_lint(pipeline, check->types, NULL, check->strict, problems);
-        return SL_EXIT_DONE;
-    }
-    int code = load_policies(cli, &policies);
-    if (code) return code;
-    sl_pipeline_lint(pipeline, check->types, &policies, check->strict, problems);
-    sl_policies_fini(&policies);
-    return SL_EXIT_DONE;
+static void note_repeat(void *context, const struct sl_yaml_error *error) {
+    sl_problems_add(context, SL_PROBLEM_ERROR, error->mark, NULL, "%s", error->sentence);
 }
 
-static int parse(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *check,
-                 struct sl_problems *problems) {
+static int parse(struct sl_pipeline_file *file, const struct sl_pipeline_rules *rules, struct sl_problems *problems) {
     struct sl_tree tree;
     struct sl_yaml_error error;
-    int rc = sl_yaml_parse(sl_buf_bytes(&file->text), sl_alloc_system(), &tree, &error);
+    const struct sl_yaml_repeats repeats = {.add = note_repeat, .context = problems};
+    int rc = sl_yaml_parse_whole(sl_buf_bytes(&file->text), sl_alloc_system(), &repeats, &tree, &error);
     if (rc == SL_E_NO_MEMORY) return rc;
     if (rc) {
         sl_problems_add(problems, SL_PROBLEM_ERROR, error.mark, NULL, "%s", error.sentence);
         return SL_E_BAD_INPUT;
     }
-    rc = sl_pipeline_from_tree(&tree, check->strict, sl_alloc_system(), problems, &file->pipeline);
+    rc = sl_pipeline_check(&tree, rules, sl_alloc_system(), problems, &file->pipeline);
     sl_tree_fini(&tree);
-    if (rc) return rc;
-    if (lint(cli, file->pipeline, check, problems)) return SL_E_BAD_INPUT;
-    return problems->error_count > 0 ? SL_E_BAD_INPUT : SL_OK;
+    return rc;
 }
 
-static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *check) {
+/* Policies that cannot be read are one more thing that is wrong: the pipeline is checked without them. */
+static int check(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *how,
+                 struct sl_problems *problems) {
+    struct sl_policies policies;
+    bool has_policies = !how->no_policies && load_policies(cli, &policies) == SL_EXIT_DONE;
+    const struct sl_pipeline_rules rules = {
+        .types = how->types, .policies = has_policies ? &policies : NULL, .strict = how->strict};
+    int rc = parse(file, &rules, problems);
+    if (has_policies) sl_policies_fini(&policies);
+    return rc == SL_OK && !has_policies && !how->no_policies ? SL_E_BAD_INPUT : rc;
+}
+
+static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *how) {
     struct sl_problems problems;
     sl_problems_init(&problems, sl_alloc_system());
-    int rc = parse(cli, file, check, &problems);
+    int rc = check(cli, file, how, &problems);
     file->error_count = problems.error_count;
     for (uint32_t i = 0; i < problems.count; i++) file->warning_count += problems.items[i].severity == SL_PROBLEM_WARNING;
-    if (rc || !check->errors_only) show(file, &problems);
+    if (rc || !how->errors_only) show(file, &problems);
     sl_problems_fini(&problems);
     if (rc == SL_OK) return SL_EXIT_DONE;
     sl_pipeline_free(&file->pipeline);

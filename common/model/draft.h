@@ -62,6 +62,9 @@ void sl_draft_refuse(struct sl_draft *self, struct sl_mark mark, const char *hin
 /* Zeroed memory of the draft; NULL with no_memory noted. */
 void *sl_draft_take(struct sl_draft *self, size_t size);
 
+/* Reads a pipeline file's document into the draft (pipeline.c). What is wrong goes to the draft's problems, which must be there. */
+void sl_draft_read(struct sl_draft *self, const struct sl_tree *tree, bool strict);
+
 /* Checks each text and list of the draft by itself (draft.c). */
 void sl_draft_check(struct sl_draft *self);
 

@@ -1,12 +1,14 @@
 /* Doubts about a pipeline that need more than its text; see lint.h. */
 #include "lint.h"
 
+#include "draft.h"
+
 #include "base/err.h"
 
 enum { SENTENCE_SIZE = 512 };
 
 struct linting {
-    const struct sl_pipeline *pipeline;
+    const struct sl_pipeline *pipeline; /* NULL while a draft is linted */
     const struct sl_stage_types *types;
     enum sl_severity doubt; /* what a doubtful thing is: a warning, or with `strict` an error */
     struct sl_problems *problems;
@@ -33,16 +35,19 @@ static const char *suggest_policy(const struct sl_policies *policies, struct sl_
     return sl_hint_suggest(name, names, policies->count, out);
 }
 
+static void check_policy(const struct sl_policies *policies, struct sl_bytes stage, const struct sl_draft_text *policy,
+                         struct sl_problems *problems) {
+    char hint[SL_HINT_SIZE];
+    if (sl_policies_find(policies, policy->text)) return;
+    sl_problems_add(problems, SL_PROBLEM_ERROR, policy->mark, suggest_policy(policies, policy->text, problems, hint),
+                    "stage \"%.*s\" names the policy \"%.*s\", which is not defined", SL_SHOWN(stage), SL_SHOWN(policy->text));
+}
+
 void sl_pipeline_check_policies(const struct sl_pipeline *self, const struct sl_policies *policies,
                                 struct sl_problems *problems) {
-    char hint[SL_HINT_SIZE];
     for (uint32_t i = 0; i < self->stage_count; i++) {
         const struct sl_stage *stage = &self->stages[i];
-        if (sl_policies_find(policies, stage->policy)) continue;
-        sl_problems_add(problems, SL_PROBLEM_ERROR, stage->policy_mark,
-                        suggest_policy(policies, stage->policy, problems, hint),
-                        "stage \"%.*s\" names the policy \"%.*s\", which is not defined", SL_SHOWN(stage->name),
-                        SL_SHOWN(stage->policy));
+        check_policy(policies, stage->name, &(struct sl_draft_text){stage->policy, stage->policy_mark}, problems);
     }
 }
 
@@ -63,16 +68,20 @@ static bool is_first_of_type(const struct linting *self, uint16_t index) {
     return sl_pipeline_stages_of_type(self->pipeline, self->pipeline->stages[index].type, &count)[0] == index;
 }
 
-static void check_type(const struct linting *self, uint16_t index) {
+/* `types` is not NULL. */
+static void check_type(const struct linting *self, struct sl_bytes stage, const struct sl_draft_text *type) {
     char hint[SL_HINT_SIZE];
+    if (sl_stage_types_find(self->types, type->text)) return;
+    sl_problems_add(self->problems, self->doubt, type->mark, suggest_type(self, type->text, hint),
+                    "stage \"%.*s\" has type \"%.*s\", which nobody offers", SL_SHOWN(stage), SL_SHOWN(type->text));
+}
+
+static void check_stage_type(const struct linting *self, uint16_t index) {
     const struct sl_stage *stage = &self->pipeline->stages[index];
     if (!self->types) return;
+    check_type(self, stage->name, &(struct sl_draft_text){stage->type, stage->type_mark});
     const struct sl_stage_type *type = sl_stage_types_find(self->types, stage->type);
-    if (!type) {
-        sl_problems_add(self->problems, self->doubt, stage->type_mark, suggest_type(self, stage->type, hint),
-                        "stage \"%.*s\" has type \"%.*s\", which nobody offers", SL_SHOWN(stage->name),
-                        SL_SHOWN(stage->type));
-    } else if (type->inline_allowed && is_first_of_type(self, index)) {
+    if (type && type->inline_allowed && is_first_of_type(self, index)) {
         sl_problems_add(self->problems, SL_PROBLEM_NOTE, stage->type_mark, NULL,
                         "type \"%.*s\" may run inside the worker, where its timeout is not enforced",
                         SL_SHOWN(stage->type));
@@ -208,11 +217,44 @@ void sl_pipeline_lint(const struct sl_pipeline *self, const struct sl_stage_type
                               .doubt = strict ? SL_PROBLEM_ERROR : SL_PROBLEM_WARNING,
                               .problems = problems};
     for (uint16_t i = 0; i < self->stage_count; i++) {
-        check_type(&linting, i);
+        check_stage_type(&linting, i);
         note_dropped(&linting, i);
         check_inputs(&linting, i);
     }
     check_callables(&linting);
     check_state_keys(&linting);
     if (policies) sl_pipeline_check_policies(self, policies, problems);
+}
+
+/* Of a draft that no pipeline could be made of, the types and policies: they stand by themselves, while inputs and state keys of a broken
+ * graph would only repeat what is broken. What is no name was refused by draft.c, a gate too. */
+static void lint_draft(const struct sl_draft *draft, const struct sl_pipeline_rules *rules, struct sl_problems *problems) {
+    const struct linting linting = {.types = rules->types,
+                                    .doubt = rules->strict ? SL_PROBLEM_ERROR : SL_PROBLEM_WARNING,
+                                    .problems = problems};
+    for (uint32_t i = 0; i < draft->stage_count; i++) {
+        const struct sl_draft_stage *stage = &draft->stages[i];
+        bool has_type = sl_text_is_name(stage->type.text) && !sl_bytes_is(stage->type.text, "gate");
+        if (rules->types && has_type) check_type(&linting, stage->name.text, &stage->type);
+        if (rules->policies && sl_text_is_name(stage->policy.text)) {
+            check_policy(rules->policies, stage->name.text, &stage->policy, problems);
+        }
+    }
+}
+
+int sl_pipeline_check(const struct sl_tree *tree, const struct sl_pipeline_rules *rules, const struct sl_alloc *alloc,
+                      struct sl_problems *problems, struct sl_pipeline **out_pipeline) {
+    struct sl_draft draft;
+    struct sl_pipeline *pipeline = NULL;
+    sl_draft_init(&draft, alloc, problems);
+    sl_draft_read(&draft, tree, rules->strict);
+    int rc = sl_draft_build(&draft, alloc, &pipeline);
+    if (rc == SL_OK) sl_pipeline_lint(pipeline, rules->types, rules->policies, rules->strict, problems);
+    if (rc == SL_E_BAD_INPUT) lint_draft(&draft, rules, problems);
+    sl_draft_fini(&draft);
+    if (problems->no_memory) rc = SL_E_NO_MEMORY;
+    if (rc == SL_OK && problems->error_count > 0) rc = SL_E_BAD_INPUT;
+    if (rc == SL_OK) *out_pipeline = pipeline;
+    else sl_pipeline_free(&pipeline);
+    return rc;
 }

@@ -17,6 +17,18 @@
 void sl_pipeline_lint(const struct sl_pipeline *self, const struct sl_stage_types *types,
                       const struct sl_policies *policies, bool strict, struct sl_problems *problems);
 
+/* What a pipeline is checked against. Borrowed; NULL as above. */
+struct sl_pipeline_rules {
+    const struct sl_stage_types *types;
+    const struct sl_policies *policies;
+    bool strict;
+};
+
+/* sl_pipeline_from_tree and sl_pipeline_lint in one pass: also of a document that is no pipeline, the types and policies are checked. 0
+ * with the caller owning *out_pipeline; SL_E_BAD_INPUT when `problems` holds an error, be it from before; SL_E_NO_MEMORY. */
+int sl_pipeline_check(const struct sl_tree *tree, const struct sl_pipeline_rules *rules, const struct sl_alloc *alloc,
+                      struct sl_problems *problems, struct sl_pipeline **out_pipeline);
+
 /* Adds an error for each stage whose policy is not in the set. */
 void sl_pipeline_check_policies(const struct sl_pipeline *self, const struct sl_policies *policies,
                                 struct sl_problems *problems);

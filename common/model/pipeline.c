@@ -269,15 +269,19 @@ static void read_pipeline(struct reading *self, const struct sl_node *root) {
     read_stages(self, &top);
 }
 
+void sl_draft_read(struct sl_draft *self, const struct sl_tree *tree, bool strict) {
+    uint32_t errors_before = self->problems->error_count;
+    struct reading reading = {.draft = self, .problems = self->problems, .strict = strict};
+    read_pipeline(&reading, tree->root);
+    if (self->problems->error_count > errors_before) self->is_bad = true;
+}
+
 int sl_pipeline_from_tree(const struct sl_tree *tree, bool strict, const struct sl_alloc *alloc,
                           struct sl_problems *problems, struct sl_pipeline **out_pipeline) {
     struct sl_draft draft;
     struct sl_pipeline *pipeline = NULL;
-    uint32_t errors_before = problems->error_count;
-    struct reading reading = {.draft = &draft, .problems = problems, .strict = strict};
     sl_draft_init(&draft, alloc, problems);
-    read_pipeline(&reading, tree->root);
-    if (problems->error_count > errors_before) draft.is_bad = true;
+    sl_draft_read(&draft, tree, strict);
     int rc = sl_draft_build(&draft, alloc, &pipeline);
     sl_draft_fini(&draft);
     if (problems->no_memory) {

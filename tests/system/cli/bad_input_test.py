@@ -19,6 +19,10 @@ FILES = {
     "cycle of itself": (HEAD + "stages:\n  - {name: a, type: noop, depends_on: [a]}\n", r"a . a|itself"),
     "unknown key": (HEAD + "stages:\n  - {name: a, type: noop, polcy: default}\n", r'unknown key "polcy"[\s\S]*did you mean "policy"'),
     "duplicate key": (HEAD + "name: again\nstages:\n  - {name: a, type: noop}\n", r":3:\d+: error: .*name"),
+    "several kinds": (HEAD + "name: b\nversion: c\nstages:\n  - {name: a, typ: noop, type: noop, depends_on: [b]}\n"
+                      "  - {name: b, type: noop, depends_on: [a]}\n  - {name: c, type: noop, depends_on: [c]}\n",
+                      r':3:1: error: key "name"[\s\S]*:4:1: error: key "version"[\s\S]*:6:\d+: error: .*unknown key "typ"'
+                      r'[\s\S]*:6:\d+: error: .*a . b . a[\s\S]*:8:\d+: error: .*c . c'),
     "duplicate stage": (HEAD + "stages:\n  - {name: a, type: noop}\n  - {name: a, type: noop}\n", r":5:\d+: error: .*a"),
     "wrong type": (HEAD + "stages: {}\n", r"error: .*stages"),
     "number for a name": (HEAD + "stages:\n  - {name: [1], type: noop}\n", r"error: .*name"),

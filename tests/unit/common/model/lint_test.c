@@ -175,6 +175,52 @@ Test(lint, a_type_that_may_run_inside_the_worker_is_noted_once) {
                 "      |                     ^~~~\n");
 }
 
+/* What sl_pipeline_check says of a text that is refused. */
+static void assert_all(const char *text, const char *golden) {
+    struct type_table types;
+    struct sl_policies policies;
+    struct sl_problems problems;
+    struct sl_pipeline *pipeline = NULL;
+    types_init(&types);
+    types_add(&types, "echo", "", "");
+    cr_assert_eq(sl_policies_builtin(sl_alloc_system(), &policies), 0);
+    sl_problems_init(&problems, sl_alloc_system());
+    const struct sl_pipeline_rules rules = {.types = &types.table, .policies = &policies};
+    struct sl_tree tree = tree_of(text);
+    cr_assert_eq(sl_pipeline_check(&tree, &rules, sl_alloc_system(), &problems, &pipeline), SL_E_BAD_INPUT);
+    cr_assert_null(pipeline);
+    char *all = shown(&problems, "p.yaml", text);
+    cr_assert_str_eq(all, golden, "%s", all);
+    free(all);
+    sl_tree_fini(&tree);
+    sl_problems_fini(&problems);
+    sl_policies_fini(&policies);
+}
+
+Test(lint, types_and_policies_of_a_file_with_other_errors_are_checked_in_the_same_pass) {
+    assert_all("name: p\nversion: 2026-01-15\ncolour: red\nstages:\n  - {name: a, type: ehco, policy: polite-ap}\n",
+               "p.yaml:3:1: error: the pipeline has an unknown key \"colour\"\n"
+               "    3 | colour: red\n"
+               "      | ^~~~~~\n"
+               "p.yaml:5:21: warning: stage \"a\" has type \"ehco\", which nobody offers\n"
+               "    5 |   - {name: a, type: ehco, policy: polite-ap}\n"
+               "      |                     ^~~~ did you mean \"echo\"?\n"
+               "p.yaml:5:35: error: stage \"a\" names the policy \"polite-ap\", which is not defined\n"
+               "    5 |   - {name: a, type: ehco, policy: polite-ap}\n"
+               "      |                                   ^~~~~~~~~ did you mean \"polite-api\"?\n");
+    /* What draft.c refuses is not doubted once more. */
+    assert_all("name: p\nversion: 2026-01-15\nstages:\n  - {name: a, type: \"e cho\", policy: \"\"}\n  - {name: b, type: 5}\n",
+               "p.yaml:4:21: error: stage type \"e cho\" must be 1 to 64 letters, digits, \"-\" or \"_\"\n"
+               "    4 |   - {name: a, type: \"e cho\", policy: \"\"}\n"
+               "      |                     ^~~~~~~\n"
+               "p.yaml:4:38: error: policy name \"\" must be 1 to 64 letters, digits, \"-\" or \"_\"\n"
+               "    4 |   - {name: a, type: \"e cho\", policy: \"\"}\n"
+               "      |                                      ^~\n"
+               "p.yaml:5:21: error: type of stage \"b\" must be text, and is a number\n"
+               "    5 |   - {name: b, type: 5}\n"
+               "      |                     ^ put it in quotes to make it text\n");
+}
+
 Test(lint, the_shipped_pipelines_are_clean) {
     static const char *const names[] = {"auto", "hello", "chain8", "flaky"};
     struct type_table types;
