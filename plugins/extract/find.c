@@ -100,8 +100,7 @@ static int add_match(struct run *run, const struct sl_pattern *pattern, size_t b
 static sluice_outcome fail_match(const struct run *run, const struct sl_pattern *pattern, size_t block, int rc) {
     const char *text = pattern->source.pattern;
     const struct sl_span id = run->document->blocks[block].id;
-    bool is_limit = rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT ||
-                    rc == PCRE2_ERROR_JIT_STACKLIMIT;
+    bool is_limit = rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT;
     if (rc == PCRE2_ERROR_NOMEMORY) return sl_attempt_no_memory(run->attempt);
     PCRE2_UCHAR message[160] = "";
     (void)pcre2_get_error_message(rc, message, sizeof message);
@@ -114,11 +113,20 @@ static sluice_outcome fail_match(const struct run *run, const struct sl_pattern 
                            (const char *)message);
 }
 
+/* The next match from `at` on. A compiled pattern has a stack of its own, which many repeats fill though they cost little work: the
+ * interpreter takes heap memory instead, within the same limits. */
+static int match_next(struct run *run, const struct sl_pattern *pattern, struct sl_span text, size_t at) {
+    int rc = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.size, at, PCRE2_NO_UTF_CHECK, run->match, run->context);
+    if (rc != PCRE2_ERROR_JIT_STACKLIMIT) return rc;
+    return pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.size, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, run->match,
+                       run->context);
+}
+
 /* Finds every match of one pattern in one block. A match of nothing steps on by one character. */
 static sluice_outcome match_block(struct run *run, const struct sl_pattern *pattern, size_t block) {
     struct sl_span text = run->document->blocks[block].text;
     for (size_t at = 0; at <= text.size;) {
-        int rc = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.size, at, PCRE2_NO_UTF_CHECK, run->match, run->context);
+        int rc = match_next(run, pattern, text, at);
         if (rc == PCRE2_ERROR_NOMATCH) return SLUICE_DONE;
         if (rc < 0) return fail_match(run, pattern, block, rc);
         /* 0 means more groups than places; the first ten are there. */

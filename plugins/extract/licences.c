@@ -1,8 +1,9 @@
 /* The built-in set of patterns for copyright files and licence texts. \s spans lines, because texts are wrapped. */
 #include "patterns.h"
 
-/* Years as they stand in copyright lines: 1999, 2001-2004, 2006. */
-#define YEARS "(?:19|20)\\d\\d(?:[ \\t]*(?:-|–|,|and|to|&)[ \\t]*(?:(?:(?:19|20)?\\d\\d)|present|now))*"
+/* Years as they stand in copyright lines: 1999, 2001-2004, 2006. What was read as a year is never given back, so that a long list
+ * costs nothing to leave. */
+#define YEARS "(?:19|20)\\d\\d(?:[ \\t]*(?:-|–|,|and|to|&)[ \\t]*(?:(?:(?:19|20)?\\d\\d)|present|now))*+"
 
 /* A holder: to the end of the line, before an address, a bracket or the usual closing words. */
 #define HOLDER                                                                                                              \

@@ -136,6 +136,40 @@ Test(extract, a_catastrophic_pattern_is_a_failure_that_names_it) {
     free(text);
 }
 
+/* `count` times the unit behind a head; the caller frees. */
+static char *repeated(const char *head, const char *unit, size_t count) {
+    size_t head_size = strlen(head), unit_size = strlen(unit);
+    char *text = malloc(head_size + unit_size * count + 1);
+    memcpy(text, head, head_size);
+    for (size_t i = 0; i < count; i++) memcpy(text + head_size + i * unit_size, unit, unit_size);
+    text[head_size + unit_size * count] = 0;
+    return text;
+}
+
+Test(extract, a_long_list_of_years_is_an_ordinary_text) {
+    struct fixture self = fixture_open("extract", "extract", "{}", NULL);
+    char *text = repeated("Copyright ", "2000, ", 60000);
+    cr_assert_eq(run(&self, "paragraph", text), SLUICE_DONE, "%s", self.result.sentence);
+    cr_assert_eq(self.result.count, 60000);
+    free(text);
+    text = repeated("Copyright 2000 ", "GNU General Public License ", 20000);
+    cr_assert_eq(run(&self, "paragraph", text), SLUICE_DONE, "%s", self.result.sentence);
+    free(text);
+    fixture_close(&self);
+}
+
+/* More than the stack of a compiled pattern holds, and less than the limits: then it is interpreted. */
+Test(extract, a_pattern_that_needs_much_stack_and_little_work_is_matched) {
+    struct fixture self = fixture_open("extract", "extract", "{\"patterns\": [{\"type\": \"x\", \"pattern\": \"(?:(?:ab|cd) ?)*e\"}]}", NULL);
+    char *text = repeated("", "ab cd ", 60000);
+    size_t size = strlen(text);
+    text[size - 1] = 'e';
+    cr_assert_eq(run(&self, "paragraph", text), SLUICE_DONE, "%s", self.result.sentence);
+    cr_assert_eq(self.result.count, 1);
+    free(text);
+    fixture_close(&self);
+}
+
 Test(extract, wrong_configs_are_refused_by_name) {
     static const struct {
         const char *config, *part;
