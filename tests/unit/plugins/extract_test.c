@@ -84,6 +84,48 @@ Test(extract, default_patterns_read_copyright_files) {
     fixture_close(&self);
 }
 
+/* What licences and holders are called most, and what only looks like one of them. */
+Test(extract, default_patterns_know_the_common_forms_and_nothing_like_them) {
+    static const struct {
+        const char *text, *entities;
+    } rows[] = {
+        {"© 2021 ACME GmbH & Co. KG", "year=2021; holder=ACME GmbH & Co. KG"},
+        {"(c) 1999-2003, The Foo Project", "year=1999; year=2003; holder=The Foo Project"},
+        {"(C) 2010 by the Bar Authors <a@b.org>", "year=2010; holder=the Bar Authors; email=a@b.org"},
+        {"Code (c) 2004 and others", "year=2004"},
+        {"(c) the third clause", ""},
+        {"(c) 2004 is when it began", "year=2004"},
+        {"see (c) and (d), or (c) All of 2004", ""},
+        {"released under the MIT License.", "licence=Expat"},
+        {"MIT/X11 licensed, like the others", "licence=Expat"},
+        {"COMMIT license, the MIT has a license", ""},
+        {"ISC license", "licence=ISC"},
+        {"SPDX-License-Identifier: MPL-2.0", "licence=MPL-2.0"},
+        {"// SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note OR MIT) AND BSD-3-Clause",
+         "licence=GPL-2.0-only WITH Linux-syscall-note; licence=MIT; licence=BSD-3-Clause"},
+        {"BSD 3-clause, or 2-Clause BSD", "licence=BSD-3-clause; licence=BSD-2-clause"},
+        {"BSD (3 clause) license", "licence=BSD-3-clause"},
+        {"13-clause BSD, BSD 3-clauses, BSD-3-clause-mod", ""},
+        {"GNU General Public License version 2 or later", "licence=GPL-2+"},
+        {"GNU General Public License (v3 or newer)", "licence=GPL-3+"},
+        {"GNU General Public License version 2. It needs Python 3 or later.", "licence=GPL-2"},
+        {"GNU Lesser General Public License version 2.1 or later", "licence=LGPL-2.1+"},
+        {"GPLv3, LGPL 2.1+, GPL-2.0-or-later, LGPL-3.0-only", "licence=GPL-3; licence=LGPL-2.1+; licence=GPL-2+; licence=LGPL-3"},
+        {"GNU GPL version 2 or later", "licence=GPL-2+"},
+        {"GPL 2001, GPL 3rd, AGPL-3, GPL, GPL-2+-exception, GPL2x", ""},
+        {"Apache License 2.0 or Apache 1.1 license", "licence=Apache-2.0; licence=Apache-1.1"},
+        {"Apache 2.0.52 serves; Apache License 2.0.1", ""},
+        {"Mozilla Public License 2.0; MPL v1.1; MPL 2.0", "licence=MPL-2.0; licence=MPL-1.1; licence=MPL-2.0"},
+        {"XMPL 2.0, MPL 2.0.5, MPL", ""},
+    };
+    struct fixture self = fixture_open("extract", "extract", "{}", NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cr_assert_eq(run(&self, "paragraph", rows[i].text), SLUICE_DONE, "%s", self.result.sentence);
+        cr_expect_str_eq(entities(&self), rows[i].entities, "%s: %s", rows[i].text, entities(&self));
+    }
+    fixture_close(&self);
+}
+
 Test(extract, claims_name_the_document_first_and_say_each_thing_once) {
     struct fixture self = fixture_open("extract", "extract", "{}", NULL);
     cr_assert_eq(run(&self, "paragraph", "a@b.org then A@B.ORG then c@d.org"), SLUICE_DONE);
