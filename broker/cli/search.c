@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { HITS_DEFAULT = 10, HITS_MAX = 10000, QUERY_SIZE = 4096, WHY_SIZE = 1024 };
+enum { HITS_DEFAULT = 10, QUERY_SIZE = 4096, WHY_SIZE = 1024 };
 
 static int put_query(const struct sl_cli *cli, char out_query[QUERY_SIZE]) {
     size_t used = 0;
@@ -20,6 +20,14 @@ static int put_query(const struct sl_cli *cli, char out_query[QUERY_SIZE]) {
         used += (size_t)size;
     }
     return SL_EXIT_DONE;
+}
+
+static int fail(const struct sl_cli *cli, enum sl_search_rc rc, const char *why) {
+    int code = rc == SL_SEARCH_ABSENT       ? SL_EXIT_NOT_FOUND
+               : rc == SL_SEARCH_DAMAGED     ? SL_EXIT_INVALID
+               : rc == SL_SEARCH_NO_QUESTION ? SL_EXIT_USAGE
+                                             : SL_EXIT_FAILURE;
+    return sl_cli_fail(cli, code, "%s", why);
 }
 
 static json_t *hit_to_json(const struct sl_search_hit *hit) {
@@ -53,11 +61,20 @@ static void print_hit(const struct sl_cli *cli, const struct sl_search_hit *hit)
     sl_buf_fini(&text);
 }
 
+/* A name is a document: of several hits in one only the first is told. */
+static void print_name(const struct sl_search_results *results, size_t index) {
+    const char *name = results->hits[index].document;
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(results->hits[i].document, name) == 0) return;
+    }
+    (void)puts(name);
+}
+
 static int print_results(const struct sl_cli *cli, const struct sl_search_results *results) {
     json_t *records = json_array();
     for (size_t i = 0; i < results->count; i++) {
         if (cli->format == SL_FORMAT_TABLE) print_hit(cli, &results->hits[i]);
-        if (cli->format == SL_FORMAT_NAME) (void)puts(results->hits[i].document);
+        if (cli->format == SL_FORMAT_NAME) print_name(results, i);
         if (cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL)
             (void)json_array_append_new(records, hit_to_json(&results->hits[i]));
     }
@@ -82,7 +99,8 @@ static json_t *totals_to_json(const struct sl_search_totals *totals) {
 static int print_totals(const struct sl_cli *cli, struct sl_search *search) {
     struct sl_search_totals totals;
     char why[WHY_SIZE];
-    if (sl_search_totals(search, &totals, why, sizeof why)) return sl_cli_fail(cli, SL_EXIT_FAILURE, "%s", why);
+    enum sl_search_rc rc = sl_search_totals(search, &totals, why, sizeof why);
+    if (rc) return fail(cli, rc, why);
     if (cli->format != SL_FORMAT_TABLE) {
         json_t *record = totals_to_json(&totals);
         int code = sl_output_json(cli, record);
@@ -105,9 +123,9 @@ static int ask(const struct sl_cli *cli, struct sl_search *search, const char *q
     }
     struct sl_search_results results = {0};
     char why[WHY_SIZE];
-    int rc = like ? sl_search_like(search, like, &options, &results, why, sizeof why)
-                  : sl_search_words(search, query, &options, &results, why, sizeof why);
-    if (rc) return sl_cli_fail(cli, SL_EXIT_FAILURE, "%s", why);
+    enum sl_search_rc rc = like ? sl_search_like(search, like, &options, &results, why, sizeof why)
+                                : sl_search_words(search, query, &options, &results, why, sizeof why);
+    if (rc) return fail(cli, rc, why);
     int code = print_results(cli, &results);
     sl_search_results_fini(&results);
     return code;
@@ -117,15 +135,16 @@ int sl_run_search(struct sl_cli *cli) {
     char query[QUERY_SIZE], data[SL_DEV_PATH_SIZE], why[SL_DEV_SENTENCE_SIZE];
     const char *like = sl_cli_flag(cli, SL_FLAG_LIKE);
     uint64_t limit;
-    if (sl_cli_number(cli, SL_FLAG_LIMIT, HITS_DEFAULT, 1, HITS_MAX, &limit)) return SL_EXIT_USAGE;
+    if (sl_cli_number(cli, SL_FLAG_LIMIT, HITS_DEFAULT, 1, SL_SEARCH_LIMIT_MAX, &limit)) return SL_EXIT_USAGE;
     if (like && cli->parsed.argument_count > 0)
         return sl_cli_fail(cli, SL_EXIT_USAGE, "search by words or by --like TEXT, not both; put quotes around a text of several words");
     int code = put_query(cli, query);
     if (code) return code;
     if (sl_dev_data_path(sl_cli_flag(cli, SL_FLAG_DATA), data, why)) return sl_cli_fail(cli, SL_EXIT_USAGE, "%s", why);
     struct sl_search *search = NULL;
-    if (sl_search_open(data, &search, why, sizeof why)) return sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "%s", why);
-    bool asks = like || query[0];
+    enum sl_search_rc rc = sl_search_open(data, &search, why, sizeof why);
+    if (rc) return fail(cli, rc, why);
+    bool asks = like || cli->parsed.argument_count > 0;
     code = asks ? ask(cli, search, query, like, limit) : print_totals(cli, search);
     sl_search_free(&search);
     return code;

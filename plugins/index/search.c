@@ -12,12 +12,17 @@
 #include "search_internal.h"
 #include "store/schema.h"
 
-enum { LIMIT_DEFAULT = 10, LIMIT_MAX = 1000, BUSY_MS = 5000, SNIPPET_WORDS = 24, SNIPPET_BYTES = 240, QUERY_BYTES_MAX = 4096 };
+enum { LIMIT_DEFAULT = 10, BUSY_MS = 5000, SNIPPET_WORDS = 24, SNIPPET_BYTES = 240, QUERY_BYTES_MAX = 4096 };
 
-int sl_search_fail(const struct sl_search *self, int rc, char *why, size_t why_size) {
-    (void)snprintf(why, why_size, "%s cannot be searched: %s.", self->path,
-                   rc == SQLITE_NOMEM || !self->db ? "there is no memory" : sqlite3_errmsg(self->db));
-    return -1;
+enum sl_search_rc sl_search_fail(const struct sl_search *self, int rc, char *why, size_t why_size) {
+    const char *words = rc == SQLITE_NOMEM || !self->db ? "there is no memory" : sqlite3_errmsg(self->db);
+    if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB) {
+        (void)snprintf(why, why_size, "%s is damaged or no index (%s): delete it and run again, with --again for documents that were "
+                                      "done already", self->path, words);
+        return SL_SEARCH_DAMAGED;
+    }
+    (void)snprintf(why, why_size, "%s cannot be searched: %s", self->path, words);
+    return SL_SEARCH_FAILED;
 }
 
 /* Opens without writing. A file in WAL mode in a directory where this user may not write cannot be opened for sharing; when no
@@ -51,41 +56,37 @@ static int read_version(sqlite3 *db, int *out_version) {
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-static int check_file(struct sl_search *self, char *why, size_t why_size) {
+static enum sl_search_rc check_file(struct sl_search *self, char *why, size_t why_size) {
     struct stat status;
     int version = 0;
     if (stat(self->path, &status) != 0) {
-        (void)snprintf(why, why_size, "There is no index at %s: run a pipeline with a stage of type index first, or name its "
-                                      "folder with --data.",
-                       self->path);
-        return -1;
+        (void)snprintf(why, why_size, "there is no index at %s: run a pipeline with a stage of type index first, or name its "
+                                      "folder with --data", self->path);
+        return SL_SEARCH_ABSENT;
     }
     int rc = open_read_only(self);
     if (rc == SQLITE_OK) rc = read_version(self->db, &version);
     if (rc != SQLITE_OK) return sl_search_fail(self, rc, why, why_size);
-    if (version == SL_STORE_VERSION) return 0;
-    (void)snprintf(why, why_size, version == 0 ? "%s holds no index yet: run a pipeline with a stage of type index first."
-                                               : "%s was written by another version of Sluice: search with that one.",
-                   self->path);
-    return -1;
+    if (version == SL_STORE_VERSION) return SL_SEARCH_OK;
+    (void)snprintf(why, why_size, version == 0 ? "%s holds no index yet: run a pipeline with a stage of type index first"
+                                               : "%s was written by another version of Sluice: search with that one", self->path);
+    return version == 0 ? SL_SEARCH_ABSENT : SL_SEARCH_FAILED;
 }
 
-int sl_search_open(const char *data_directory, struct sl_search **out_self, char *why, size_t why_size) {
+enum sl_search_rc sl_search_open(const char *data_directory, struct sl_search **out_self, char *why, size_t why_size) {
     struct sl_search *self = calloc(1, sizeof *self);
     size_t size = strlen(data_directory) + sizeof "/" SL_STORE_FILE;
     if (self) self->path = malloc(size);
     if (!self || !self->path) {
-        (void)snprintf(why, why_size, "There is no memory for a search.");
+        (void)snprintf(why, why_size, "there is no memory for a search");
         sl_search_free(&self);
-        return -1;
+        return SL_SEARCH_FAILED;
     }
     (void)snprintf(self->path, size, "%s/%s", data_directory, SL_STORE_FILE);
-    if (check_file(self, why, why_size) != 0) {
-        sl_search_free(&self);
-        return -1;
-    }
-    *out_self = self;
-    return 0;
+    enum sl_search_rc rc = check_file(self, why, why_size);
+    if (rc == SL_SEARCH_OK) *out_self = self;
+    else sl_search_free(&self);
+    return rc;
 }
 
 void sl_search_free(struct sl_search **self) {
@@ -108,7 +109,7 @@ void sl_search_results_fini(struct sl_search_results *self) {
 
 static size_t limit_of(const struct sl_search_options *options) {
     size_t limit = options && options->limit ? options->limit : LIMIT_DEFAULT;
-    return limit < LIMIT_MAX ? limit : LIMIT_MAX;
+    return limit < SL_SEARCH_LIMIT_MAX ? limit : SL_SEARCH_LIMIT_MAX;
 }
 
 /* A copy with white space collapsed, cut to `size_max` bytes between characters. NULL when memory ran out. */
@@ -175,12 +176,19 @@ static size_t quote_words(const char *query, const char *joint, char *out) {
     return count;
 }
 
+/* Among chunks with the same text the first one is best, the second one comes after the first ones of all texts, and so on. Snippets
+ * are made of what is shown only. */
 static int match_words(struct sl_search *self, const char *match, const struct sl_search_options *options,
                        struct sl_search_results *results) {
     static const char sql[] =
-        "SELECT d.name, c.section, c.title, c.start, c.end, snippet(words, 0, ?2, ?3, '…', ?4), -bm25(words)"
-        " FROM words JOIN chunks c ON c.id = words.rowid JOIN documents d ON d.id = c.document"
-        " WHERE words MATCH ?1 ORDER BY bm25(words), d.name, c.position LIMIT ?5";
+        "WITH found AS MATERIALIZED (SELECT rowid AS id, bm25(words) AS score FROM words WHERE words MATCH ?1),"
+        " ranked AS (SELECT c.id, f.score, d.name, c.position,"
+        " row_number() OVER (PARTITION BY c.text ORDER BY d.name, c.position) AS nth"
+        " FROM found f JOIN chunks c ON c.id = f.id JOIN documents d ON d.id = c.document),"
+        " best AS MATERIALIZED (SELECT * FROM ranked ORDER BY nth, score, name, position LIMIT ?5)"
+        " SELECT best.name, c.section, c.title, c.start, c.end, snippet(words, 0, ?2, ?3, '…', ?4), -best.score"
+        " FROM best CROSS JOIN words ON words.rowid = best.id JOIN chunks c ON c.id = best.id"
+        " WHERE words MATCH ?1 ORDER BY best.nth, best.score, best.name, best.position";
     sqlite3_stmt *statement = NULL;
     const char *begin = options && options->mark_begin ? options->mark_begin : "";
     const char *end = options && options->mark_end ? options->mark_end : "";
@@ -197,13 +205,13 @@ static int match_words(struct sl_search *self, const char *match, const struct s
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int sl_search_words(struct sl_search *self, const char *query, const struct sl_search_options *options,
-                    struct sl_search_results *out_results, char *why, size_t why_size) {
+enum sl_search_rc sl_search_words(struct sl_search *self, const char *query, const struct sl_search_options *options,
+                                  struct sl_search_results *out_results, char *why, size_t why_size) {
     *out_results = (struct sl_search_results){0};
     size_t size = strlen(query);
     if (size > QUERY_BYTES_MAX) {
-        (void)snprintf(why, why_size, "The query has %zu bytes; use at most %d, or --like.", size, QUERY_BYTES_MAX);
-        return -1;
+        (void)snprintf(why, why_size, "the question has %zu bytes; use at most %d, or --like", size, QUERY_BYTES_MAX);
+        return SL_SEARCH_NO_QUESTION;
     }
     char *match = malloc(size * 6 + 16);
     if (!match) return sl_search_fail(self, SQLITE_NOMEM, why, why_size);
@@ -216,32 +224,63 @@ int sl_search_words(struct sl_search *self, const char *query, const struct sl_s
     }
     free(match);
     if (word_count == 0) {
-        (void)snprintf(why, why_size, "The query has no word to search for.");
-        return -1;
+        (void)snprintf(why, why_size, "the question has no word to search for");
+        return SL_SEARCH_NO_QUESTION;
     }
-    if (rc == SQLITE_OK) return 0;
+    if (rc == SQLITE_OK) return SL_SEARCH_OK;
     sl_search_results_fini(out_results);
     return sl_search_fail(self, rc, why, why_size);
 }
 
-/* The best chunks so far, best first, and what they are compared with. */
-struct near {
-    sqlite3_int64 *ids;
-    double *scores;
+/* A chunk beside the text that is asked for. */
+struct near_chunk {
+    sqlite3_int64 id;
+    double score;
+    uint64_t text; /* a digest of its text */
+};
+
+/* The best chunks so far, best first. */
+struct near_list {
+    struct near_chunk *items;
     size_t count;
     size_t limit;
+};
+
+/* Chunks with texts of their own, and those that repeat one of them: equal texts have equal vectors, and so equal scores. */
+struct near {
+    struct near_list firsts;
+    struct near_list repeats;
     float vector[SL_NGRAMS_DIMENSION_MAX]; /* the text's */
 };
 
-static void keep_nearest(struct near *near, sqlite3_int64 id, double score) {
-    if (near->count == near->limit && score <= near->scores[near->count - 1]) return;
-    size_t at = near->count < near->limit ? near->count++ : near->count - 1;
-    for (; at > 0 && near->scores[at - 1] < score; at--) {
-        near->scores[at] = near->scores[at - 1];
-        near->ids[at] = near->ids[at - 1];
+static bool has_room(const struct near_list *list, double score) {
+    return list->count < list->limit || score > list->items[list->count - 1].score;
+}
+
+static void keep(struct near_list *list, struct near_chunk chunk) {
+    if (!has_room(list, chunk.score)) return;
+    size_t at = list->count < list->limit ? list->count++ : list->count - 1;
+    for (; at > 0 && list->items[at - 1].score < chunk.score; at--) list->items[at] = list->items[at - 1];
+    list->items[at] = chunk;
+}
+
+/* FNV-1a, 64 bits (https://datatracker.ietf.org/doc/html/draft-eastlake-fnv). */
+static uint64_t digest_text(const unsigned char *text) {
+    uint64_t digest = 14695981039346656037u;
+    for (; text && *text; text++) digest = (digest ^ *text) * 1099511628211u;
+    return digest;
+}
+
+static void keep_near(struct near *near, struct near_chunk chunk) {
+    const struct near_list *firsts = &near->firsts;
+    size_t at = firsts->count;
+    while (at > 0 && firsts->items[at - 1].score < chunk.score) at--;
+    for (; at > 0 && firsts->items[at - 1].score <= chunk.score; at--) {
+        if (firsts->items[at - 1].text != chunk.text) continue;
+        keep(&near->repeats, chunk);
+        return;
     }
-    near->scores[at] = score;
-    near->ids[at] = id;
+    keep(&near->firsts, chunk);
 }
 
 static double dot(const float *a, const uint8_t *bytes, size_t dimension) {
@@ -256,7 +295,7 @@ static double dot(const float *a, const uint8_t *bytes, size_t dimension) {
 
 /* Compares every vector that the embedder made; the text is embedded anew where a vector has another dimension. */
 static int find_nearest(struct sl_search *self, const char *text, struct near *near) {
-    static const char sql[] = "SELECT c.id, c.vector FROM chunks c JOIN documents d ON d.id = c.document WHERE d.model=?1"
+    static const char sql[] = "SELECT c.id, c.vector, c.text FROM chunks c JOIN documents d ON d.id = c.document WHERE d.model=?1"
                               " ORDER BY d.name, c.position";
     size_t embedded_dimension = 0;
     sqlite3_stmt *statement = NULL;
@@ -270,21 +309,24 @@ static int find_nearest(struct sl_search *self, const char *text, struct near *n
         if (dimension != embedded_dimension) sl_ngrams_embed(text, strlen(text), near->vector, dimension);
         embedded_dimension = dimension;
         double score = dot(near->vector, bytes, dimension);
-        if (score > 0) keep_nearest(near, sqlite3_column_int64(statement, 0), score);
+        if (score <= 0 || (!has_room(&near->firsts, score) && !has_room(&near->repeats, score))) continue;
+        keep_near(near, (struct near_chunk){.id = sqlite3_column_int64(statement, 0), .score = score,
+                                            .text = digest_text(sqlite3_column_text(statement, 2))});
     }
     (void)sqlite3_finalize(statement);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int fetch_nearest(struct sl_search *self, const struct near *near, struct sl_search_results *results) {
+/* Adds what the list holds, until there are as many results as it may hold. */
+static int fetch_nearest(struct sl_search *self, const struct near_list *list, struct sl_search_results *results) {
     static const char sql[] = "SELECT d.name, c.section, c.title, c.start, c.end, c.text FROM chunks c"
                               " JOIN documents d ON d.id = c.document WHERE c.id=?1";
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(self->db, sql, -1, &statement, NULL);
-    for (size_t i = 0; rc == SQLITE_OK && i < near->count; i++) {
-        rc = sqlite3_bind_int64(statement, 1, near->ids[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < list->count && results->count < list->limit; i++) {
+        rc = sqlite3_bind_int64(statement, 1, list->items[i].id);
         if (rc == SQLITE_OK) rc = sqlite3_step(statement);
-        if (rc == SQLITE_ROW) rc = add_hit(results, statement, near->scores[i], SNIPPET_BYTES);
+        if (rc == SQLITE_ROW) rc = add_hit(results, statement, list->items[i].score, SNIPPET_BYTES);
         else if (rc == SQLITE_DONE) rc = SQLITE_OK;
         (void)sqlite3_reset(statement);
     }
@@ -292,25 +334,27 @@ static int fetch_nearest(struct sl_search *self, const struct near *near, struct
     return rc;
 }
 
-int sl_search_like(struct sl_search *self, const char *text, const struct sl_search_options *options,
-                   struct sl_search_results *out_results, char *why, size_t why_size) {
-    struct near near = {.limit = limit_of(options)};
+enum sl_search_rc sl_search_like(struct sl_search *self, const char *text, const struct sl_search_options *options,
+                                 struct sl_search_results *out_results, char *why, size_t why_size) {
+    const size_t limit = limit_of(options);
+    struct near near = {.firsts = {.limit = limit}, .repeats = {.limit = limit}};
     *out_results = (struct sl_search_results){0};
     if (!has_word_character(text, strlen(text))) {
-        (void)snprintf(why, why_size, "The text has no word to compare by.");
-        return -1;
+        (void)snprintf(why, why_size, "the text has no word to compare by");
+        return SL_SEARCH_NO_QUESTION;
     }
-    near.ids = calloc(near.limit, sizeof *near.ids);
-    near.scores = calloc(near.limit, sizeof *near.scores);
-    int rc = near.ids && near.scores ? SQLITE_OK : SQLITE_NOMEM;
+    near.firsts.items = calloc(limit, sizeof *near.firsts.items);
+    near.repeats.items = calloc(limit, sizeof *near.repeats.items);
+    int rc = near.firsts.items && near.repeats.items ? SQLITE_OK : SQLITE_NOMEM;
     /* One transaction: what was found is still there when it is fetched. */
     if (rc == SQLITE_OK) rc = sqlite3_exec(self->db, "BEGIN", NULL, NULL, NULL);
     if (rc == SQLITE_OK) rc = find_nearest(self, text, &near);
-    if (rc == SQLITE_OK) rc = fetch_nearest(self, &near, out_results);
-    int failed = rc == SQLITE_OK ? 0 : sl_search_fail(self, rc, why, why_size);
+    if (rc == SQLITE_OK) rc = fetch_nearest(self, &near.firsts, out_results);
+    if (rc == SQLITE_OK) rc = fetch_nearest(self, &near.repeats, out_results);
+    enum sl_search_rc failed = rc == SQLITE_OK ? SL_SEARCH_OK : sl_search_fail(self, rc, why, why_size);
     if (!sqlite3_get_autocommit(self->db)) (void)sqlite3_exec(self->db, "COMMIT", NULL, NULL, NULL);
     if (failed) sl_search_results_fini(out_results);
-    free(near.ids);
-    free(near.scores);
+    free(near.firsts.items);
+    free(near.repeats.items);
     return failed;
 }

@@ -7,6 +7,17 @@
 
 struct sl_search;
 
+/* How a call ended; all but SL_SEARCH_OK with a sentence, which begins small and has no full stop. */
+enum sl_search_rc {
+    SL_SEARCH_OK = 0,
+    SL_SEARCH_FAILED = -1,
+    SL_SEARCH_ABSENT = -2,     /* there is no index yet */
+    SL_SEARCH_DAMAGED = -3,    /* the file is damaged, or is no index */
+    SL_SEARCH_NO_QUESTION = -4 /* nothing in the question can be searched for */
+};
+
+enum { SL_SEARCH_LIMIT_MAX = 10000 };
+
 struct sl_search_hit {
     char *document;
     char *section; /* the section's title, or its id when it has none */
@@ -17,33 +28,35 @@ struct sl_search_hit {
 };
 
 struct sl_search_results {
-    struct sl_search_hit *hits; /* owns; best first, then by document and place */
+    /* Owns; best first, then by document and place. What several chunks say word for word comes once before it comes again, so that a
+     * text that every document has does not fill the answer. */
+    struct sl_search_hit *hits;
     size_t count;
 };
 
-/* What to print. Zero members get defaults: ten hits, no marks. */
+/* What to print. Zero members get defaults: ten hits, no marks; at most SL_SEARCH_LIMIT_MAX hits. */
 struct sl_search_options {
     size_t limit;
     const char *mark_begin; /* put before and behind each word that was found, for example "\033[1m" and "\033[0m" */
     const char *mark_end;
 };
 
-/* Opens the index in a data directory. 0 with *out_self; or -1 with a sentence in `why` when there is none, it cannot be read,
- * is damaged, or was written by a newer Sluice. */
-int sl_search_open(const char *data_directory, struct sl_search **out_self, char *why, size_t why_size);
+/* Opens the index in a data directory. SL_SEARCH_OK with *out_self; or, with a sentence in `why`, ABSENT, DAMAGED, or FAILED when it
+ * cannot be read or another Sluice wrote it. */
+enum sl_search_rc sl_search_open(const char *data_directory, struct sl_search **out_self, char *why, size_t why_size);
 /* Closes and frees; NULL is allowed. */
 void sl_search_free(struct sl_search **self);
 
 /* Chunks that have all the words of the query, by bm25 (https://www.sqlite.org/fts5.html#the_bm25_function); when there are none,
  * those that have any. A word that ends with '*' stands for all words that begin so; no other character has a meaning, so any
- * text may be asked. 0 with results (perhaps none), or -1 with a sentence. */
-int sl_search_words(struct sl_search *self, const char *query, const struct sl_search_options *options,
-                    struct sl_search_results *out_results, char *why, size_t why_size);
+ * text may be asked. SL_SEARCH_OK with results (perhaps none), or a sentence. */
+enum sl_search_rc sl_search_words(struct sl_search *self, const char *query, const struct sl_search_options *options,
+                                  struct sl_search_results *out_results, char *why, size_t why_size);
 
 /* Chunks whose vectors point the way that the text's does (embed/ngrams.h says what that means). Looks at every vector. As
  * above. */
-int sl_search_like(struct sl_search *self, const char *text, const struct sl_search_options *options,
-                   struct sl_search_results *out_results, char *why, size_t why_size);
+enum sl_search_rc sl_search_like(struct sl_search *self, const char *text, const struct sl_search_options *options,
+                                 struct sl_search_results *out_results, char *why, size_t why_size);
 
 void sl_search_results_fini(struct sl_search_results *self);
 
@@ -63,7 +76,6 @@ struct sl_search_totals {
     } types[SL_SEARCH_TYPES_MAX];
 };
 
-/* 0, or -1 with a sentence. */
-int sl_search_totals(struct sl_search *self, struct sl_search_totals *out_totals, char *why, size_t why_size);
+enum sl_search_rc sl_search_totals(struct sl_search *self, struct sl_search_totals *out_totals, char *why, size_t why_size);
 
 #endif

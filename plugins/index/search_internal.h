@@ -11,7 +11,7 @@ struct sl_search {
     char *path;
 };
 
-/* Writes a sentence about an SQLite code; returns -1. */
-int sl_search_fail(const struct sl_search *self, int rc, char *why, size_t why_size);
+/* Writes a sentence about an SQLite code; returns SL_SEARCH_DAMAGED or SL_SEARCH_FAILED. */
+enum sl_search_rc sl_search_fail(const struct sl_search *self, int rc, char *why, size_t why_size);
 
 #endif

@@ -36,13 +36,13 @@ static int read_types(sqlite3 *db, struct sl_search_totals *totals) {
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int sl_search_totals(struct sl_search *self, struct sl_search_totals *out_totals, char *why, size_t why_size) {
+enum sl_search_rc sl_search_totals(struct sl_search *self, struct sl_search_totals *out_totals, char *why, size_t why_size) {
     *out_totals = (struct sl_search_totals){0};
     /* One transaction: all numbers are from one moment. */
     int rc = sqlite3_exec(self->db, "BEGIN", NULL, NULL, NULL);
     if (rc == SQLITE_OK) rc = read_counts(self->db, out_totals);
     if (rc == SQLITE_OK) rc = read_types(self->db, out_totals);
-    int failed = rc == SQLITE_OK ? 0 : sl_search_fail(self, rc, why, why_size);
+    enum sl_search_rc failed = rc == SQLITE_OK ? SL_SEARCH_OK : sl_search_fail(self, rc, why, why_size);
     if (!sqlite3_get_autocommit(self->db)) (void)sqlite3_exec(self->db, "COMMIT", NULL, NULL, NULL);
     return failed;
 }

@@ -192,7 +192,7 @@ static const char *advice(int rc) {
     case SQLITE_AUTH: return "it is read-only; give the worker's user the right to write it";
     case SQLITE_CANTOPEN: return "it cannot be opened; see that its directory exists and that the worker's user may write there";
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return "it is damaged or no SQLite file; move it away and replay the jobs to make it again";
+    case SQLITE_NOTADB: return "it is damaged or no SQLite file; delete it and submit the documents again with --again";
     case SQLITE_NOMEM: return "there is no memory; give the worker more, or fewer slots";
     case SQLITE_IOERR: return "its disk fails; see the system's log";
     default: return "SQLite refuses; see its words";

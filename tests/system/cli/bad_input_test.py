@@ -74,7 +74,7 @@ COMMANDS = [
     (["pipelines", "show", "absent"], None, 3, 'no pipeline "absent"'),
     (["pipelines", "apply", "absent.yaml"], None, 3, "absent.yaml"),
     (["stages", "accept", "x" * 65], None, 3, "is no name of a stage type"),
-    (["search", "x", "--data", "/nowhere"], None, 3, "/nowhere"),
+    (["search", "x", "--data", "/nowhere"], None, 3, "sluice: there is no index at /nowhere"),
 ]
 
 

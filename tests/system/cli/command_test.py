@@ -198,6 +198,20 @@ class Each(ClusterCase):
         self.assertEqual(run("search", "zebra", "--data", self.dev.data).returncode, 0)
         like = run("search", "--like", "some licence", "--data", self.dev.data, "--limit", "2", "-o", "name")
         self.assertEqual(len(like.stdout.splitlines()), 2)
+        with open(os.path.join(folder, "long.md"), "w", encoding="utf-8") as file:
+            file.write("".join(f"# Part {i}\n\n" + f"quokka {i} " * 200 + "\n\n" for i in range(4)))
+        self.sluice("submit", "auto", "--each", os.path.join(folder, "long.md"), "--wait")
+        self.assertGreater(len(json.loads(run("search", "quokka", "--data", self.dev.data, "-o", "json").stdout)), 1)
+        self.assertRegex(run("search", "quokka", "--data", self.dev.data, "-o", "name").stdout, r"^\S*long.md\n$")
+        with open(os.path.join(folder, "index.sqlite"), "w", encoding="utf-8") as file:
+            file.write("no index " * 1000)
+        damaged = run("search", "quokka", "--data", folder)
+        self.assertEqual(damaged.returncode, 9)
+        self.assertRegex(damaged.stderr, r"^sluice: \S*index.sqlite is damaged or no index .*: delete it and run again")
+        for words in (["*"], ["--", "-"], [""], ["--like", ""], ["--like", "..."]):
+            refused = run("search", "--data", self.dev.data, *words)
+            self.assertEqual(refused.returncode, 2, words)
+            self.assertRegex(refused.stderr, r"^sluice: the (question|text) has no word to (search for|compare by)\n")
         self.sluice("submit", "auto", "--each", folder, "--key", "k", expected=2)
         self.sluice("submit", "auto", "--each", expected=2)
 

@@ -182,11 +182,11 @@ Test(index, a_damaged_or_newer_file_is_named_and_left_as_it_is) {
     write_bytes(data, garbage, sizeof garbage);
     chain_open(&chain, data);
     cr_assert(!chain_run(&chain, "a", sl_text("text")));
-    fixture_failed(&chain.stages[INDEX], SLUICE_FAILED_PERMANENT, "it is damaged or no SQLite file; move it away");
+    fixture_failed(&chain.stages[INDEX], SLUICE_FAILED_PERMANENT, "it is damaged or no SQLite file; delete it");
     struct sl_search *search = NULL;
     char why[512] = "";
-    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), -1);
-    cr_assert(strstr(why, "cannot be searched"), "%s", why);
+    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), SL_SEARCH_DAMAGED);
+    cr_assert(strstr(why, "is damaged or no index"), "%s", why);
     char path[512];
     (void)snprintf(path, sizeof path, "%s/index.sqlite", data);
     cr_assert_eq(unlink(path), 0);

@@ -105,7 +105,7 @@ Test(search, any_text_may_be_asked) {
     long_query[5000] = 0;
     struct sl_search_results results;
     char why[512] = "";
-    cr_assert_eq(sl_search_words(search, long_query, NULL, &results, why, sizeof why), -1);
+    cr_assert_eq(sl_search_words(search, long_query, NULL, &results, why, sizeof why), SL_SEARCH_NO_QUESTION);
     cr_assert(strstr(why, "at most 4096"));
     free(long_query);
     sl_search_free(&search);
@@ -123,7 +123,7 @@ Test(search, like_finds_by_vector) {
     cr_assert_str_eq(results.hits[0].document, "bsd/copyright");
     cr_assert(results.hits[0].score > 0.4 && results.hits[0].score <= 1.0001);
     sl_search_results_fini(&results);
-    cr_assert_eq(sl_search_like(search, "...", &options, &results, why, sizeof why), -1);
+    cr_assert_eq(sl_search_like(search, "...", &options, &results, why, sizeof why), SL_SEARCH_NO_QUESTION);
     cr_assert(strstr(why, "no word to compare by"));
     sl_search_free(&search);
     fixture_remove(data);
@@ -132,13 +132,71 @@ Test(search, like_finds_by_vector) {
 Test(search, a_missing_or_empty_index_is_a_sentence) {
     char *data = fixture_directory(), why[512] = "", path[512];
     struct sl_search *search = NULL;
-    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), -1);
-    cr_assert(strstr(why, "There is no index at") && strstr(why, "--data"), "%s", why);
+    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), SL_SEARCH_ABSENT);
+    cr_assert(strstr(why, "there is no index at") == why && strstr(why, "--data"), "%s", why);
     (void)snprintf(path, sizeof path, "%s/index.sqlite", data);
     fclose(fopen(path, "w"));
-    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), -1);
+    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), SL_SEARCH_ABSENT);
     cr_assert(strstr(why, "holds no index yet"), "%s", why);
     cr_assert_null(search);
+    fixture_remove(data);
+}
+
+/* Overwrites bytes of the index from `offset` on. */
+static void damage(const char *data, long offset, size_t size) {
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/index.sqlite", data);
+    FILE *file = fopen(path, "r+b");
+    cr_assert_eq(fseek(file, offset, SEEK_SET), 0);
+    for (size_t i = 0; i < size; i++) cr_assert_neq(fputc('x', file), EOF);
+    cr_assert_eq(fclose(file), 0);
+}
+
+Test(search, a_damaged_index_is_told_from_other_failures) {
+    char *data = make_index(), why[512] = "";
+    struct sl_search *search = must_open(data);
+    struct sl_search_results results;
+    damage(data, 4096, 40 * 4096);
+    cr_assert_eq(sl_search_words(search, "apache", NULL, &results, why, sizeof why), SL_SEARCH_DAMAGED, "%s", why);
+    cr_assert(strstr(why, "is damaged or no index") && strstr(why, "delete it and run again"), "%s", why);
+    sl_search_free(&search);
+    damage(data, 0, 100);
+    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), SL_SEARCH_DAMAGED, "%s", why);
+    cr_assert(strstr(why, "delete it and run again"), "%s", why);
+    cr_assert_null(search);
+    fixture_remove(data);
+}
+
+Test(search, a_text_of_many_documents_comes_once_before_it_comes_again) {
+    static const char copied[] = "Licensed under the Apache License, Version 2.0 and much text that all have";
+    char *data = fixture_directory(), why[512] = "", name[32];
+    struct chain chain;
+    chain_open(&chain, data);
+    for (int i = 0; i < 8; i++) {
+        (void)snprintf(name, sizeof name, "copy%d.txt", i);
+        cr_assert(chain_run(&chain, name, sl_text(copied)));
+    }
+    cr_assert(chain_run(&chain, "own.txt", sl_text("A long text of its own, in which many other words stand around the one "
+                                                   "that is looked for: apache, and then some more of them")));
+    chain_close(&chain);
+    struct sl_search *search = must_open(data);
+    for (int is_like = 0; is_like <= 1; is_like++) {
+        static const size_t limits[] = {3, 1000};
+        for (size_t i = 0; i < 2; i++) {
+            struct sl_search_results results;
+            const struct sl_search_options options = {.limit = limits[i]};
+            int rc = is_like ? sl_search_like(search, "apache", &options, &results, why, sizeof why)
+                             : sl_search_words(search, "apache", &options, &results, why, sizeof why);
+            cr_assert_eq(rc, SL_SEARCH_OK, "%s", why);
+            cr_assert_eq(results.count, i == 0 ? 3 : 9);
+            cr_assert_str_eq(results.hits[0].document, "copy0.txt");
+            cr_assert_str_eq(results.hits[1].document, "own.txt");
+            cr_assert_str_eq(results.hits[2].document, "copy1.txt");
+            cr_assert_gt(results.hits[2].score, results.hits[1].score);
+            sl_search_results_fini(&results);
+        }
+    }
+    sl_search_free(&search);
     fixture_remove(data);
 }
 
