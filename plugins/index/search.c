@@ -177,7 +177,8 @@ static size_t quote_words(const char *query, const char *joint, char *out) {
 }
 
 /* Among chunks with the same text the first one is best, the second one comes after the first ones of all texts, and so on. Snippets
- * are made of what is shown only. */
+ * are made of what is shown only, in a second walk over the matches: to look up each one costs a walk when a word has many endings.
+ * If a chunk is shown, so are those with its text that come before it: the order follows from the shown ones alone. */
 static int match_words(struct sl_search *self, const char *match, const struct sl_search_options *options,
                        struct sl_search_results *results) {
     static const char sql[] =
@@ -185,10 +186,12 @@ static int match_words(struct sl_search *self, const char *match, const struct s
         " ranked AS (SELECT c.id, f.score, d.name, c.position,"
         " row_number() OVER (PARTITION BY c.text ORDER BY d.name, c.position) AS nth"
         " FROM found f JOIN chunks c ON c.id = f.id JOIN documents d ON d.id = c.document),"
-        " best AS MATERIALIZED (SELECT * FROM ranked ORDER BY nth, score, name, position LIMIT ?5)"
-        " SELECT best.name, c.section, c.title, c.start, c.end, snippet(words, 0, ?2, ?3, '…', ?4), -best.score"
-        " FROM best CROSS JOIN words ON words.rowid = best.id JOIN chunks c ON c.id = best.id"
-        " WHERE words MATCH ?1 ORDER BY best.nth, best.score, best.name, best.position";
+        " best AS (SELECT id FROM ranked ORDER BY nth, score, name, position LIMIT ?5),"
+        " shown AS MATERIALIZED (SELECT rowid AS id, snippet(words, 0, ?2, ?3, '…', ?4) AS snippet, bm25(words) AS score"
+        " FROM words WHERE words MATCH ?1 AND +rowid IN (SELECT id FROM best))"
+        " SELECT d.name, c.section, c.title, c.start, c.end, s.snippet, -s.score"
+        " FROM shown s JOIN chunks c ON c.id = s.id JOIN documents d ON d.id = c.document"
+        " ORDER BY row_number() OVER (PARTITION BY c.text ORDER BY d.name, c.position), s.score, d.name, c.position";
     sqlite3_stmt *statement = NULL;
     const char *begin = options && options->mark_begin ? options->mark_begin : "";
     const char *end = options && options->mark_end ? options->mark_end : "";
