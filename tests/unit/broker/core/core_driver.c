@@ -125,7 +125,10 @@ static void new_core(struct core_driver *driver, uint8_t incarnation) {
     config.seed = 5;
     config.shard_count = 2;
     config.lost_ms = 60000;
+    uint64_t countdown = driver->memory.countdown;
+    driver->memory.countdown = UINT64_MAX; /* a process that finds no memory at its start is just started again */
     cr_assert_eq(sl_sched_new(&driver->memory.alloc, &config, &driver->core), 0);
+    driver->memory.countdown = countdown;
 }
 
 void driver_init(struct core_driver *driver, uint64_t fail_at) {
