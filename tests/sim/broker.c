@@ -49,14 +49,19 @@ struct sl_sched_config sim_core_config(struct sim_world *world, struct sl_incarn
     return config;
 }
 
-void sim_catalog(const struct sim_world *world, sim_event_sink sink, void *context) {
+void sim_pipelines(const struct sim_world *world, uint32_t which, sim_event_sink sink, void *context) {
     for (uint32_t i = 0; i < world->plan.pipeline_count; i++) {
+        if (!(which >> i & 1u)) continue;
         const struct sl_pipeline *pipeline = sim_shape(world->plan.pipelines[i]);
         struct sl_event event = {
             .kind = SL_EV_PIPELINE,
             .pipeline = {.digest = pipeline->digest, .canonical = pipeline->canonical, .current = true}};
         sink(context, &event);
     }
+}
+
+void sim_catalog(const struct sim_world *world, uint32_t which, sim_event_sink sink, void *context) {
+    sim_pipelines(world, which, sink, context);
     struct sl_event policy = {.kind = SL_EV_POLICY,
                               .policy = {.name = sl_text("default"),
                                          .attempts_max = 3,
@@ -133,7 +138,10 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
         sim_oracle_on_alarm(world, effect);
         return;
     case SL_DO_CATALOG:
-        sim_violated(world, "CATALOG", "broker %c asks for pipelines that it was told at its start", 'A' + (int)broker->index);
+        if (!broker->catalog_is_short)
+            sim_violated(world, "CATALOG", "broker %c asks for pipelines that it was told", 'A' + (int)broker->index);
+        sim_at(world, world->now + sim_between(world, SIM_RNG_QUESTION, 0, 50) * SIM_MS, SIM_BROKER_CATALOG, broker->index, 0,
+               broker->life, NULL);
         return;
     case SL_DO_REPLACE_TYPE:
     case SL_DO_TYPE:
@@ -295,6 +303,39 @@ void sim_broker_on_link_down(struct sim_world *world, uint32_t index) {
     } while (world->brokers[index]->step_failed && !sim_is_violated(world));
 }
 
+struct telling {
+    struct sim_world *world;
+    uint32_t broker;
+};
+
+/* Told by the catalog's reader, which tells it again when there was no memory. */
+static void tell(void *context, struct sl_event *event) {
+    const struct telling *telling = context;
+    do {
+        sim_broker_step(telling->world, telling->broker, event);
+    } while (telling->world->brokers[telling->broker]->step_failed && !sim_is_violated(telling->world));
+}
+
+void sim_broker_on_catalog(struct sim_world *world, uint32_t index) {
+    struct telling telling = {world, index};
+    struct sl_event event = {.kind = SL_EV_CATALOG};
+    sim_pipelines(world, UINT32_MAX, tell, &telling);
+    world->brokers[index]->catalog_is_short = false;
+    if (!sim_is_violated(world)) tell(&telling, &event);
+}
+
+/* Some pipelines were stored by another broker: this one is told of them later, or when it asks. */
+static uint32_t draw_catalog(struct sim_world *world, struct sim_broker *broker) {
+    uint32_t all = (1u << world->plan.pipeline_count) - 1, which = all;
+    for (uint32_t i = 0; i < world->plan.pipeline_count; i++)
+        if (sim_chance(world, SIM_RNG_QUESTION, world->plan.percent_catalog * 10000)) which &= ~(1u << i);
+    broker->catalog_is_short = which != all;
+    if (broker->catalog_is_short)
+        sim_at(world, world->now + sim_between(world, SIM_RNG_QUESTION, 0, 3000) * SIM_MS, SIM_BROKER_CATALOG, broker->index, 0,
+               broker->life, NULL);
+    return which;
+}
+
 static void step_catalog(void *context, struct sl_event *event) {
     struct sim_broker *broker = context;
     struct sl_effects effects;
@@ -319,7 +360,7 @@ void sim_broker_on_start(struct sim_world *world, uint32_t index) {
     broker->draining = broker->drained = broker->flush_pending = false;
     broker->tick_at = UINT64_MAX;
     SL_ASSERT(sl_outbox_new(world->sure, (uint16_t)world->plan.shard_count, &broker->outbox) == 0);
-    sim_catalog(world, step_catalog, broker);
+    sim_catalog(world, draw_catalog(world, broker), step_catalog, broker);
     sim_link_open(world, index, sim_between(world, SIM_RNG_CORE, 0, 5) * SIM_MS);
 }
 

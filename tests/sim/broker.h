@@ -22,6 +22,7 @@ struct sim_broker {
     struct sim_fold *fold;
     uint64_t commits;                  /* since start, for the comparison with a recovered core */
     uint64_t open_since[SIM_SHARDS_MAX]; /* virtual time at which the shard was opened; UINT64_MAX: it is not open */
+    bool catalog_is_short;             /* it was not told every pipeline at its start, and not since */
     bool step_failed;                  /* the last step found no memory */
 };
 
@@ -42,11 +43,14 @@ void sim_broker_on_event(struct sim_world *world, uint32_t broker, uint32_t peer
 void sim_broker_on_reply(struct sim_world *world, uint32_t broker, struct sim_message *message);
 void sim_broker_on_flush(struct sim_world *world, uint32_t broker);
 void sim_broker_on_tick(struct sim_world *world, uint32_t broker);
+void sim_broker_on_catalog(struct sim_world *world, uint32_t broker);
 void sim_broker_on_link_down(struct sim_world *world, uint32_t broker);
 
-/* The pipelines, policies and types that a core is told at its start; also used for a core that only recovers. */
+/* The pipelines of the world (bits of `which`), and the policies and types, that a core is told at its start; also used for a core that
+ * only recovers. */
 typedef void (*sim_event_sink)(void *context, struct sl_event *event);
-void sim_catalog(const struct sim_world *world, sim_event_sink sink, void *context);
+void sim_pipelines(const struct sim_world *world, uint32_t which, sim_event_sink sink, void *context);
+void sim_catalog(const struct sim_world *world, uint32_t which, sim_event_sink sink, void *context);
 
 /* recover.c: compares the core's jobs with those of a fresh core that recovers from what Redis holds and what is on its way (I5). */
 void sim_check_recovery(struct sim_world *world, struct sim_broker *broker, uint16_t shard);

@@ -104,5 +104,6 @@ void sim_plan_draw(struct sim_plan *out_plan, uint64_t seed) {
     draw_work(out_plan, &rng);
     draw_faults(out_plan, &rng);
     out_plan->percent_field = sometimes(&rng, 60);
+    out_plan->percent_catalog = sl_rng_chance(&rng, 1, 4) ? between(&rng, 10, 100) : 0;
     out_plan->percent_ask = sometimes(&rng, 25);
 }

@@ -57,6 +57,7 @@ struct sim_plan {
     uint32_t percent_field;    /* of attempts: sets a field */
     uint32_t percent_large;    /* of outputs and payloads: larger than what stands in a record */
     uint32_t percent_ask;      /* of a client's ticks: asks a question */
+    uint32_t percent_catalog;  /* of pipelines that a broker is not told at its start */
     uint32_t percent_cancel, percent_conflict; /* of jobs; of repetitions */
 
     uint32_t net_us_min, net_us_max, net_drop_ppm, net_twice_ppm;

@@ -237,6 +237,7 @@ static void check_view(const struct answer *self, const struct view *view) {
 /* Whether a list must hold the job: it matched from before the question until now. */
 static bool must_be_listed(const struct answer *self, const struct sim_job *job) {
     const struct sim_question *question = self->question;
+    if (self->world->brokers[self->broker]->catalog_is_short) return false;
     bool told = job->accepted && job->accepted_at < question->asked_at;
     if (!told || sim_oracle_is_excused(self->world, job) || !holds(self, job, question->asked_at)) return false;
     if (question->statuses == 0) return true;
@@ -342,6 +343,7 @@ void sim_question_on_rejected(struct sim_world *world, uint32_t broker, const st
     if (!answer_init(&self, world, broker, effect) || !self.question) return;
     const struct sim_job *job = &world->oracle->jobs[self.question->job];
     if (sim_oracle_is_excused(world, job)) return;
+    if (effect->rejected.code == SL_REJECT_DAMAGED && world->brokers[broker]->catalog_is_short) return;
     if (effect->rejected.code == SL_REJECT_DAMAGED)
         VIOLATED(&self, "I18", job, "as damaged, and nothing stored of it was");
     if (effect->rejected.code != SL_REJECT_UNKNOWN_JOB || !self.question->told) return;

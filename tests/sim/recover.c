@@ -93,7 +93,7 @@ static void answer(struct recovery *self) {
 /* Lets the fresh core take its shards, until the one in question is open. */
 static bool recover(struct recovery *self, struct sl_buf *dump) {
     struct sl_event up = {.kind = SL_EV_LEDGER_UP};
-    sim_catalog(self->world, step_sink, self);
+    sim_catalog(self->world, UINT32_MAX, step_sink, self);
     step(self, &up);
     for (int i = 0; i < 4000; i++) {
         answer(self);

@@ -63,6 +63,9 @@ static void on_broker_item(struct sim_world *world, const struct sim_item *item)
     case SIM_BROKER_REPLY:
         sim_broker_on_reply(world, item->node, item->data);
         return;
+    case SIM_BROKER_CATALOG:
+        sim_broker_on_catalog(world, item->node);
+        return;
     case SIM_LINK_UP:
         sim_link_on_up(world, item->node, *(uint64_t *)item->data);
         return;

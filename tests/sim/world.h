@@ -24,6 +24,7 @@ enum sim_what {
     SIM_BROKER_FLUSH,
     SIM_BROKER_TICK,
     SIM_BROKER_REPLY,   /* data: struct sim_message with a reply; sub: connection */
+    SIM_BROKER_CATALOG, /* the broker is told all pipelines */
     SIM_LINK_UP,        /* broker's connections to Redis */
     SIM_LINK_DOWN,
     SIM_LINK_DEADLINE,
