@@ -15,22 +15,41 @@ struct crash {
 };
 
 static const char *const names[] = {"SEGV", "KILL", "ABRT", "BUS", "FPE", "ILL", "TERM", "STOP", "exit", NULL};
+/* config_schema holds these too. */
 static const int numbers[] = {SIGSEGV, SIGKILL, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGTERM, SIGSTOP, 0};
 
 enum { EXIT_CODE = 3 };
+
+/* A name of the list, or the number of one of them, as shells and manuals call signals. */
+static int read_signal(const struct sl_options *options, int *out_signal) {
+    uint64_t number;
+    unsigned index = 0;
+    if (!sl_input_uint(sl_options_member(options, "signal"), INT32_MAX, &number)) {
+        int rc = sl_options_choice(options, "signal", names, &index);
+        *out_signal = numbers[index];
+        return rc;
+    }
+    for (; numbers[index] != 0; index++) {
+        if (numbers[index] != (int)number) continue;
+        *out_signal = numbers[index];
+        return 0;
+    }
+    return sl_options_refuse(options, "`config.signal` is %d, which is the number of none of SEGV, KILL, ABRT, BUS, FPE, ILL, TERM, STOP.",
+                             (int)number);
+}
 
 static int crash_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
     static const char *const keys[] = {"signal", "times", NULL};
     struct sl_options options;
     uint64_t times = UINT64_MAX;
-    unsigned index = 0;
+    int number = 0;
     if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
-    int rc = sl_options_choice(&options, "signal", names, &index);
+    int rc = read_signal(&options, &number);
     if (rc == 0) rc = sl_options_uint(&options, "times", 0, UINT32_MAX, &times);
     struct crash *self = rc == 0 ? malloc(sizeof *self) : NULL;
     if (rc == 0 && !self) rc = sl_options_refuse(&options, "no memory.");
     if (rc == 0) {
-        *self = (struct crash){.signal = numbers[index], .times = times};
+        *self = (struct crash){.signal = number, .times = times};
         *out_self = self;
     }
     sl_options_close(&options);
@@ -70,7 +89,7 @@ const sluice_registration probe_crash = {
     .description = "Ends its own process by config.signal or exit(), in the first config.times attempts",
     .version = SLUICE_VERSION,
     .config_schema = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"signal\":{\"enum\":[\"SEGV\",\"KILL\","
-                     "\"ABRT\",\"BUS\",\"FPE\",\"ILL\",\"TERM\",\"STOP\",\"exit\"],\"default\":\"SEGV\"},"
+                     "\"ABRT\",\"BUS\",\"FPE\",\"ILL\",\"TERM\",\"STOP\",\"exit\",4,6,7,8,9,11,15,19],\"default\":\"SEGV\"},"
                      "\"times\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967295}}}",
     .idempotent = 1,
     .open = crash_open,

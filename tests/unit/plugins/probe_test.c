@@ -106,7 +106,7 @@ Test(probe, crash_dies_as_it_was_told) {
         const char *config;
         int number;
     } rows[] = {{"{}", SIGSEGV}, {"{\"signal\": \"KILL\"}", SIGKILL}, {"{\"signal\": \"ABRT\"}", SIGABRT},
-                {"{\"signal\": \"BUS\"}", SIGBUS}, {"{\"signal\": \"TERM\"}", SIGTERM}};
+                {"{\"signal\": \"BUS\"}", SIGBUS}, {"{\"signal\": 11}", SIGSEGV}, {"{\"signal\": 9}", SIGKILL}, {"{\"signal\": \"TERM\"}", SIGTERM}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int status = crash_status(rows[i].config, 1);
         cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == rows[i].number, "%s: %d", rows[i].config, status);
@@ -124,5 +124,7 @@ Test(probe, wrong_configs_are_refused_by_name) {
     fixture_refuses("probe", "fail", "{\"kind\": \"maybe\"}", "must be one of: retryable, permanent");
     fixture_refuses("probe", "fail", "{\"times\": -1}", "config.times");
     fixture_refuses("probe", "crash", "{\"signal\": \"HUP\"}", "must be one of: SEGV, KILL");
-    fixture_refuses("probe", "crash", "{\"signal\": 11}", "must be a text");
+    fixture_refuses("probe", "crash", "{\"signal\": 12}", "`config.signal` is 12, which is the number of none of SEGV, KILL");
+    fixture_refuses("probe", "crash", "{\"signal\": 0}", "`config.signal` is 0");
+    fixture_refuses("probe", "crash", "{\"signal\": true}", "must be a text");
 }
