@@ -79,5 +79,5 @@ const char *sl_decode_binary_kind(struct sl_span bytes) {
         control_count += c < 0x20 && !sl_span_is_space((char)c) && c != 0x08 && c != 0x1b;
     }
     /* Text has next to no control characters; one in fifty is noise of another kind. */
-    return control_count * 50 > bytes.size ? "binary data" : NULL;
+    return control_count * 50 > bytes.size ? "binary data (more than one byte in fifty is a control character)" : NULL;
 }

@@ -285,7 +285,7 @@ Test(parse, binary_content_is_refused_by_its_kind) {
                 {"\x1f\x8b....", 6, "is compressed by gzip"},
                 {"\xff\xfeh\0i\0", 6, "is UTF-16 text"},
                 {"text\0text", 9, "has NUL bytes"},
-                {"\001\002\003\004\005\006abc", 9, "is binary data"}};
+                {"\001\002\003\004\005\006abc", 9, "is binary data (more than one byte in fifty is a control character), not text"}};
     struct fixture self = open_parse();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         (void)run(&self, "f", "", sl_bytes(rows[i].bytes, rows[i].size));
