@@ -5,6 +5,7 @@
 
 #include "sdk/option.h"
 #include "sdk/output.h"
+#include "sdk/plugin.h"
 #include "sdk/string.h"
 #include "words.h"
 
@@ -26,8 +27,6 @@ struct run {
     struct sl_output output;
     uint32_t count;
 };
-
-static const sluice_host *host;
 
 static int read_config(struct chunk *self, const struct sl_options *options) {
     static const char *const words[] = {[BY_PARAGRAPH] = "paragraph", [BY_SENTENCE] = "sentence", [BY_WINDOW] = "window", NULL};
@@ -162,7 +161,7 @@ static sluice_outcome cut_document(struct run *run, const struct sl_attempt *att
 }
 
 static sluice_outcome chunk_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
-    const struct sl_attempt attempt = {host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     struct sl_document document;
     sluice_outcome outcome = sl_document_open(&document, &attempt, upstream);
     if (outcome != SLUICE_DONE) return outcome;
@@ -196,17 +195,4 @@ static const sluice_registration chunk = {
     .close = free,
 };
 
-static const sluice_registration *const registrations[] = {&chunk};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&chunk, NULL};

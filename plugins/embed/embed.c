@@ -5,6 +5,7 @@
 #include "sdk/chunks.h"
 #include "sdk/option.h"
 #include "sdk/output.h"
+#include "sdk/plugin.h"
 
 enum { CHUNKS_A_REPORT = 256 };
 
@@ -13,8 +14,6 @@ struct embed {
     float *vector; /* owns; room for one */
     uint8_t *bytes;
 };
-
-static const sluice_host *host;
 
 static void embed_close(void *context) {
     struct embed *self = context;
@@ -77,14 +76,13 @@ static sluice_outcome embed_chunks(const struct embed *self, const struct sl_att
 }
 
 static sluice_outcome embed_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
-    const struct sl_attempt attempt = {host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     struct sl_input input;
     struct sl_chunks chunks;
     struct sl_output output;
-    if (sl_input_parse(&input, upstream) != 0) {
-        return sl_attempt_fail(&attempt, SLUICE_FAILED_PERMANENT, "What came in is not a readable value.");
-    }
-    sluice_outcome outcome = sl_chunks_open(&chunks, &attempt, input.root);
+    sluice_outcome outcome = sl_attempt_read(&attempt, upstream, &input);
+    if (outcome != SLUICE_DONE) return outcome;
+    outcome = sl_chunks_open(&chunks, &attempt, input.root);
     if (outcome == SLUICE_DONE) {
         sl_output_init(&output);
         outcome = embed_chunks(self, &attempt, &chunks, &output);
@@ -97,12 +95,7 @@ static sluice_outcome embed_execute(void *self, sluice_ctx *ctx, sluice_bytes up
 
 /* As many as there are vectors; the map's own length says nothing. */
 static int64_t embed_count(sluice_bytes output) {
-    struct sl_input input;
-    msgpack_object_array vectors = {0};
-    if (sl_input_parse(&input, output) != 0) return 0;
-    (void)sl_input_array(sl_input_member(input.root, "vectors"), &vectors);
-    sl_input_fini(&input);
-    return (int64_t)vectors.size;
+    return sl_input_count(output, "vectors");
 }
 
 static const char *const state_keys[] = {"embedding_batch", NULL};
@@ -125,17 +118,4 @@ static const sluice_registration embed = {
     .output_counter = embed_count,
 };
 
-static const sluice_registration *const registrations[] = {&embed};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&embed, NULL};

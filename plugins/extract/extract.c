@@ -4,8 +4,7 @@
 
 #include "find.h"
 #include "sdk/output.h"
-
-static const sluice_host *host;
+#include "sdk/plugin.h"
 
 static int extract_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
     static const char *const keys[] = {"patterns", "skip_kinds", "match_limit", NULL};
@@ -141,7 +140,7 @@ static sluice_outcome send_result(struct result *result, const struct sl_attempt
 }
 
 static sluice_outcome extract_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
-    const struct sl_attempt attempt = {host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     struct sl_document document;
     sluice_outcome outcome = sl_document_open(&document, &attempt, upstream);
     if (outcome != SLUICE_DONE) return outcome;
@@ -156,12 +155,7 @@ static sluice_outcome extract_execute(void *self, sluice_ctx *ctx, sluice_bytes 
 }
 
 static int64_t extract_count(sluice_bytes output) {
-    struct sl_input input;
-    msgpack_object_array entities = {0};
-    if (sl_input_parse(&input, output) != 0) return 0;
-    (void)sl_input_array(sl_input_member(input.root, "entities"), &entities);
-    sl_input_fini(&input);
-    return (int64_t)entities.size;
+    return sl_input_count(output, "entities");
 }
 
 static const char *const state_keys[] = {"entities", "claims", NULL};
@@ -185,17 +179,4 @@ static const sluice_registration extract = {
     .output_counter = extract_count,
 };
 
-static const sluice_registration *const registrations[] = {&extract};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&extract, NULL};

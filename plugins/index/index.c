@@ -3,33 +3,9 @@
 
 #include "batch.h"
 #include "rows.h"
-#include "sdk/option.h"
 #include "sdk/output.h"
-#include "store/store.h"
-
-static const sluice_host *host;
-
-static int index_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
-    static const char *const keys[] = {NULL};
-    struct sl_options options;
-    if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
-    struct sl_store *store = definition->data_directory ? sl_store_new(definition->data_directory) : NULL;
-    int rc = store ? 0 : sl_options_refuse(&options, "the worker has no data directory, or no memory.");
-    if (rc == 0) *out_self = store;
-    sl_options_close(&options);
-    return rc;
-}
-
-static void index_close(void *self) {
-    struct sl_store *store = self;
-    sl_store_free(&store);
-}
-
-static sluice_outcome fail_store(const struct sl_attempt *attempt, const struct sl_store *store, int rc) {
-    char sentence[1024];
-    sl_store_explain(store, rc, sentence, sizeof sentence);
-    return sl_attempt_fail(attempt, sl_store_is_transient(rc) ? SLUICE_FAILED_RETRYABLE : SLUICE_FAILED_PERMANENT, "%s", sentence);
-}
+#include "sdk/plugin.h"
+#include "store/stage.h"
 
 static sluice_outcome send_receipt(const struct sl_attempt *attempt, const struct sl_index_batch *batch,
                                    const struct sl_index_change *change) {
@@ -49,26 +25,30 @@ static sluice_outcome send_receipt(const struct sl_attempt *attempt, const struc
     return outcome;
 }
 
-static sluice_outcome write_batch(struct sl_store *store, const struct sl_attempt *attempt, const struct sl_index_batch *batch) {
+/* What is written, and what that changed. */
+struct writing {
+    const struct sl_index_batch *batch;
     struct sl_index_change change;
-    sqlite3 *db;
-    if (sl_attempt_cancelled(attempt, 0, 0)) return SLUICE_FAILED_RETRYABLE;
-    int rc = sl_store_begin(store, sl_store_patience_ms(host->task(attempt->ctx)->timeout_ms), &db);
-    if (rc != SQLITE_OK) return fail_store(attempt, store, rc);
-    rc = sl_index_rows_replace(db, batch, &change);
-    if (rc == SQLITE_OK) rc = sl_store_commit(store);
-    else sl_store_rollback(store);
-    return rc == SQLITE_OK ? send_receipt(attempt, batch, &change) : fail_store(attempt, store, rc);
+};
+
+static int write_rows(sqlite3 *db, void *what) {
+    struct writing *writing = what;
+    return sl_index_rows_replace(db, writing->batch, &writing->change);
+}
+
+static sluice_outcome write_batch(struct sl_store *store, const struct sl_attempt *attempt, const struct sl_index_batch *batch) {
+    struct writing writing = {.batch = batch};
+    sluice_outcome outcome = sl_store_stage_write(store, attempt, write_rows, &writing);
+    return outcome == SLUICE_DONE ? send_receipt(attempt, batch, &writing.change) : outcome;
 }
 
 static sluice_outcome index_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
-    const struct sl_attempt attempt = {host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     struct sl_input input;
     struct sl_index_batch batch;
-    if (sl_input_parse(&input, upstream) != 0) {
-        return sl_attempt_fail(&attempt, SLUICE_FAILED_PERMANENT, "What came in is not a readable value.");
-    }
-    sluice_outcome outcome = sl_index_batch_open(&batch, &attempt, input.root);
+    sluice_outcome outcome = sl_attempt_read(&attempt, upstream, &input);
+    if (outcome != SLUICE_DONE) return outcome;
+    outcome = sl_index_batch_open(&batch, &attempt, input.root);
     if (outcome == SLUICE_DONE) {
         outcome = write_batch(self, &attempt, &batch);
         sl_index_batch_close(&batch);
@@ -78,12 +58,7 @@ static sluice_outcome index_execute(void *self, sluice_ctx *ctx, sluice_bytes up
 }
 
 static int64_t index_count(sluice_bytes output) {
-    struct sl_input input;
-    uint64_t count = 0;
-    if (sl_input_parse(&input, output) != 0) return 0;
-    (void)sl_input_uint(sl_input_member(input.root, "chunks_indexed"), INT64_MAX, &count);
-    sl_input_fini(&input);
-    return (int64_t)count;
+    return sl_input_count(output, "chunks_indexed");
 }
 
 static const char *const state_keys[] = {"index_receipt", NULL};
@@ -98,23 +73,10 @@ static const sluice_registration registration = {
     .dependencies = dependencies,
     .config_schema = "{\"type\":\"object\",\"additionalProperties\":false}",
     .idempotent = 1,
-    .open = index_open,
+    .open = sl_store_stage_open,
     .execute = index_execute,
-    .close = index_close,
+    .close = sl_store_stage_close,
     .output_counter = index_count,
 };
 
-static const sluice_registration *const registrations[] = {&registration};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&registration, NULL};

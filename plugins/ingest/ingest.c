@@ -7,6 +7,7 @@
 #include "payload.h"
 #include "sdk/option.h"
 #include "sdk/output.h"
+#include "sdk/plugin.h"
 
 enum { ADAPTER_PAYLOAD, ADAPTER_FILES };
 enum { ROOTS_MAX = 16 };
@@ -15,8 +16,6 @@ struct ingest {
     unsigned adapter;
     char *roots[ROOTS_MAX + 1]; /* owns; NULL-terminated */
 };
-
-static const sluice_host *host;
 
 static void ingest_close(void *context) {
     struct ingest *self = context;
@@ -106,7 +105,7 @@ static sluice_outcome read_file(const struct ingest *self, const struct sl_attem
 
 static sluice_outcome ingest_execute(void *context, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
     const struct ingest *self = context;
-    const struct sl_attempt attempt = {host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     struct sl_input input;
     if (sl_input_parse(&input, upstream) != 0) {
         return sl_attempt_fail(&attempt, SLUICE_FAILED_PERMANENT, "The payload is not a readable value.");
@@ -149,17 +148,4 @@ static const sluice_registration ingest = {
     .output_counter = ingest_count,
 };
 
-static const sluice_registration *const registrations[] = {&ingest};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&ingest, NULL};

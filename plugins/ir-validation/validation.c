@@ -1,8 +1,7 @@
 /* The stage `ir-validation`: gives back a good document as it is, and names what is wrong with any other. */
 #include "check.h"
 #include "sdk/option.h"
-
-static const sluice_host *host;
+#include "sdk/plugin.h"
 
 static int validation_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
     static const char *const keys[] = {NULL};
@@ -15,13 +14,13 @@ static int validation_open(const sluice_definition *definition, void **out_self,
 
 static sluice_outcome validation_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
     (void)self;
-    const struct sl_attempt attempt = {host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     struct sl_document document;
     sluice_outcome outcome = sl_document_open(&document, &attempt, upstream);
     if (outcome != SLUICE_DONE) return outcome;
     outcome = sl_validation_check(&document, &attempt);
     sl_document_close(&document);
-    if (outcome == SLUICE_DONE && host->out_write(out, upstream.data, upstream.size) != 0) {
+    if (outcome == SLUICE_DONE && sl_host->out_write(out, upstream.data, upstream.size) != 0) {
         outcome = sl_attempt_fail(&attempt, SLUICE_FAILED_PERMANENT, "The document is above the limit of one value.");
     }
     return outcome;
@@ -48,17 +47,4 @@ static const sluice_registration validation = {
     .output_counter = validation_count,
 };
 
-static const sluice_registration *const registrations[] = {&validation};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&validation, NULL};

@@ -2,33 +2,9 @@
  * last version said. */
 #include "graph.h"
 #include "rows.h"
-#include "sdk/option.h"
 #include "sdk/output.h"
-#include "store/store.h"
-
-static const sluice_host *host;
-
-static int graph_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
-    static const char *const keys[] = {NULL};
-    struct sl_options options;
-    if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
-    struct sl_store *store = definition->data_directory ? sl_store_new(definition->data_directory) : NULL;
-    int rc = store ? 0 : sl_options_refuse(&options, "the worker has no data directory, or no memory.");
-    if (rc == 0) *out_self = store;
-    sl_options_close(&options);
-    return rc;
-}
-
-static void graph_close(void *self) {
-    struct sl_store *store = self;
-    sl_store_free(&store);
-}
-
-static sluice_outcome fail_store(const struct sl_attempt *attempt, const struct sl_store *store, int rc) {
-    char sentence[1024];
-    sl_store_explain(store, rc, sentence, sizeof sentence);
-    return sl_attempt_fail(attempt, sl_store_is_transient(rc) ? SLUICE_FAILED_RETRYABLE : SLUICE_FAILED_PERMANENT, "%s", sentence);
-}
+#include "sdk/plugin.h"
+#include "store/stage.h"
 
 static sluice_outcome send_receipt(const struct sl_attempt *attempt, const struct sl_graph *graph,
                                    const struct sl_graph_change *change) {
@@ -54,26 +30,30 @@ static sluice_outcome send_receipt(const struct sl_attempt *attempt, const struc
     return outcome;
 }
 
-static sluice_outcome write_graph(struct sl_store *store, const struct sl_attempt *attempt, const struct sl_graph *graph) {
+/* What is written, and what that changed. */
+struct writing {
+    const struct sl_graph *graph;
     struct sl_graph_change change;
-    sqlite3 *db;
-    if (sl_attempt_cancelled(attempt, 0, 0)) return SLUICE_FAILED_RETRYABLE;
-    int rc = sl_store_begin(store, sl_store_patience_ms(host->task(attempt->ctx)->timeout_ms), &db);
-    if (rc != SQLITE_OK) return fail_store(attempt, store, rc);
-    rc = sl_graph_rows_replace(db, graph, &change);
-    if (rc == SQLITE_OK) rc = sl_store_commit(store);
-    else sl_store_rollback(store);
-    return rc == SQLITE_OK ? send_receipt(attempt, graph, &change) : fail_store(attempt, store, rc);
+};
+
+static int write_rows(sqlite3 *db, void *what) {
+    struct writing *writing = what;
+    return sl_graph_rows_replace(db, writing->graph, &writing->change);
+}
+
+static sluice_outcome write_graph(struct sl_store *store, const struct sl_attempt *attempt, const struct sl_graph *graph) {
+    struct writing writing = {.graph = graph};
+    sluice_outcome outcome = sl_store_stage_write(store, attempt, write_rows, &writing);
+    return outcome == SLUICE_DONE ? send_receipt(attempt, graph, &writing.change) : outcome;
 }
 
 static sluice_outcome graph_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
-    const struct sl_attempt attempt = {host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     struct sl_input input;
     struct sl_graph graph;
-    if (sl_input_parse(&input, upstream) != 0) {
-        return sl_attempt_fail(&attempt, SLUICE_FAILED_PERMANENT, "What came in is not a readable value.");
-    }
-    sluice_outcome outcome = sl_graph_open(&graph, &attempt, input.root);
+    sluice_outcome outcome = sl_attempt_read(&attempt, upstream, &input);
+    if (outcome != SLUICE_DONE) return outcome;
+    outcome = sl_graph_open(&graph, &attempt, input.root);
     if (outcome == SLUICE_DONE) {
         outcome = write_graph(self, &attempt, &graph);
         sl_graph_close(&graph);
@@ -84,12 +64,7 @@ static sluice_outcome graph_execute(void *self, sluice_ctx *ctx, sluice_bytes up
 
 /* How many edges the document has in the graph. */
 static int64_t graph_count(sluice_bytes output) {
-    struct sl_input input;
-    uint64_t count = 0;
-    if (sl_input_parse(&input, output) != 0) return 0;
-    (void)sl_input_uint(sl_input_member(input.root, "edges"), INT64_MAX, &count);
-    sl_input_fini(&input);
-    return (int64_t)count;
+    return sl_input_count(output, "edges");
 }
 
 static const char *const state_keys[] = {"graph_receipt", NULL};
@@ -104,23 +79,10 @@ static const sluice_registration knowledge_graph = {
     .dependencies = dependencies,
     .config_schema = "{\"type\":\"object\",\"additionalProperties\":false}",
     .idempotent = 1,
-    .open = graph_open,
+    .open = sl_store_stage_open,
     .execute = graph_execute,
-    .close = graph_close,
+    .close = sl_store_stage_close,
     .output_counter = graph_count,
 };
 
-static const sluice_registration *const registrations[] = {&knowledge_graph};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&knowledge_graph, NULL};

@@ -5,8 +5,7 @@
 #include "decode.h"
 #include "formats.h"
 #include "sdk/option.h"
-
-static const sluice_host *host;
+#include "sdk/plugin.h"
 
 static int parse_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
     static const char *const keys[] = {"format", NULL};
@@ -14,14 +13,7 @@ static int parse_open(const sluice_definition *definition, void **out_self, char
     unsigned format = SL_FORMAT_AUTO;
     if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
     int rc = sl_options_choice(&options, "format", sl_format_names, &format);
-    unsigned *self = rc == 0 ? malloc(sizeof *self) : NULL;
-    if (rc == 0 && !self) rc = sl_options_refuse(&options, "no memory.");
-    if (rc == 0) {
-        *self = format;
-        *out_self = self;
-    }
-    sl_options_close(&options);
-    return rc;
+    return sl_options_keep(&options, rc, &format, sizeof format, out_self);
 }
 
 /* One payload while it is parsed. */
@@ -123,12 +115,11 @@ static sluice_outcome parse_payload(struct job *job) {
 }
 
 static sluice_outcome parse_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
-    struct job job = {.attempt = {host, ctx, out}, .format = *(const unsigned *)self};
+    struct job job = {.attempt = {sl_host, ctx, out}, .format = *(const unsigned *)self};
     struct sl_input input;
-    if (sl_input_parse(&input, upstream) != 0) {
-        return sl_attempt_fail(&job.attempt, SLUICE_FAILED_PERMANENT, "What came in is not a readable value.");
-    }
-    sluice_outcome outcome = read_payload(&job, input.root);
+    sluice_outcome outcome = sl_attempt_read(&job.attempt, upstream, &input);
+    if (outcome != SLUICE_DONE) return outcome;
+    outcome = read_payload(&job, input.root);
     if (outcome == SLUICE_DONE) outcome = parse_payload(&job);
     sl_input_fini(&input);
     return outcome;
@@ -158,17 +149,4 @@ static const sluice_registration parse = {
     .output_counter = parse_count,
 };
 
-static const sluice_registration *const registrations[] = {&parse};
-
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = 1,
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host_table) {
-    host = host_table;
-    return &list;
-}
+const sluice_registration *const sl_plugin_stages[] = {&parse, NULL};

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "sdk/option.h"
-#include "sdk/output.h"
+#include "sdk/plugin.h"
 
 struct crash {
     int signal; /* 0 = exit() */
@@ -41,19 +41,11 @@ static int read_signal(const struct sl_options *options, int *out_signal) {
 static int crash_open(const sluice_definition *definition, void **out_self, char *error, size_t error_size) {
     static const char *const keys[] = {"signal", "times", NULL};
     struct sl_options options;
-    uint64_t times = UINT64_MAX;
-    int number = 0;
+    struct crash crash = {.times = UINT64_MAX};
     if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
-    int rc = read_signal(&options, &number);
-    if (rc == 0) rc = sl_options_uint(&options, "times", 0, UINT32_MAX, &times);
-    struct crash *self = rc == 0 ? malloc(sizeof *self) : NULL;
-    if (rc == 0 && !self) rc = sl_options_refuse(&options, "no memory.");
-    if (rc == 0) {
-        *self = (struct crash){.signal = number, .times = times};
-        *out_self = self;
-    }
-    sl_options_close(&options);
-    return rc;
+    int rc = read_signal(&options, &crash.signal);
+    if (rc == 0) rc = sl_options_uint(&options, "times", 0, UINT32_MAX, &crash.times);
+    return sl_options_keep(&options, rc, &crash, sizeof crash, out_self);
 }
 
 /* The signal acts as it would on code that does not handle it, whatever this process has set. */
@@ -70,17 +62,10 @@ static void die(int number) {
 static sluice_outcome crash_execute(void *context, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
     (void)upstream;
     const struct crash *self = context;
-    const struct sl_attempt attempt = {probe_host, ctx, out};
-    uint32_t number = probe_host->task(ctx)->attempt;
+    const struct sl_attempt attempt = {sl_host, ctx, out};
+    uint32_t number = sl_host->task(ctx)->attempt;
     if (number <= self->times) die(self->signal);
-    struct sl_output output;
-    sl_output_init(&output);
-    sl_output_map(&output, 1);
-    sl_output_text(&output, "attempt");
-    sl_output_uint(&output, number);
-    sluice_outcome outcome = sl_output_send(&output, &attempt, "The output");
-    sl_output_fini(&output);
-    return outcome;
+    return probe_send_number(&attempt, number);
 }
 
 const sluice_registration probe_crash = {

@@ -1,12 +1,12 @@
 /* `echo`: gives back what it got. */
 #include "probe.h"
 
-#include "sdk/attempt.h"
+#include "sdk/plugin.h"
 
 static sluice_outcome echo_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
     (void)self;
-    if (probe_host->out_write(out, upstream.data, upstream.size) == 0) return SLUICE_DONE;
-    return sl_attempt_fail(&(struct sl_attempt){probe_host, ctx, out}, SLUICE_FAILED_PERMANENT,
+    if (sl_host->out_write(out, upstream.data, upstream.size) == 0) return SLUICE_DONE;
+    return sl_attempt_fail(&(struct sl_attempt){sl_host, ctx, out}, SLUICE_FAILED_PERMANENT,
                            "What this stage got is above the limit of one value; it cannot give it back.");
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "sdk/option.h"
-#include "sdk/output.h"
+#include "sdk/plugin.h"
 
 struct fail {
     uint64_t times;
@@ -21,33 +21,19 @@ static int fail_open(const sluice_definition *definition, void **out_self, char 
     if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
     int rc = sl_options_uint(&options, "times", 0, UINT32_MAX, &fail.times);
     if (rc == 0) rc = sl_options_choice(&options, "kind", kinds, &fail.kind);
-    struct fail *self = rc == 0 ? malloc(sizeof *self) : NULL;
-    if (rc == 0 && !self) rc = sl_options_refuse(&options, "no memory.");
-    if (rc == 0) {
-        *self = fail;
-        *out_self = self;
-    }
-    sl_options_close(&options);
-    return rc;
+    return sl_options_keep(&options, rc, &fail, sizeof fail, out_self);
 }
 
 static sluice_outcome fail_execute(void *context, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
     (void)upstream;
     const struct fail *self = context;
-    const struct sl_attempt attempt = {probe_host, ctx, out};
-    uint32_t number = probe_host->task(ctx)->attempt;
+    const struct sl_attempt attempt = {sl_host, ctx, out};
+    uint32_t number = sl_host->task(ctx)->attempt;
     if (number <= self->times) {
         return sl_attempt_fail(&attempt, self->kind == 0 ? SLUICE_FAILED_RETRYABLE : SLUICE_FAILED_PERMANENT,
                                "Attempt %u fails because config.times is %llu.", number, (unsigned long long)self->times);
     }
-    struct sl_output output;
-    sl_output_init(&output);
-    sl_output_map(&output, 1);
-    sl_output_text(&output, "attempt");
-    sl_output_uint(&output, number);
-    sluice_outcome outcome = sl_output_send(&output, &attempt, "The output");
-    sl_output_fini(&output);
-    return outcome;
+    return probe_send_number(&attempt, number);
 }
 
 const sluice_registration probe_fail = {

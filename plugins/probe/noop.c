@@ -5,6 +5,7 @@
 
 #include "sdk/option.h"
 #include "sdk/output.h"
+#include "sdk/plugin.h"
 
 /* Room for the head of a bin: a value is limited as a whole. */
 enum { NOOP_BYTES_MAX = (4 << 20) - 5 };
@@ -34,7 +35,7 @@ static int noop_open(const sluice_definition *definition, void **out_self, char 
 
 static sluice_outcome noop_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
     (void)upstream;
-    return sl_output_send(self, &(struct sl_attempt){probe_host, ctx, out}, "The output");
+    return sl_output_send(self, &(struct sl_attempt){sl_host, ctx, out}, "The output");
 }
 
 static void noop_close(void *self) {

@@ -1,19 +1,18 @@
-/* The plugin `probe`: its entry and the list of its stage types. */
+/* The plugin `probe`: the list of its stage types, and what they share. */
 #include "probe.h"
 
-const sluice_host *probe_host;
+#include "sdk/output.h"
+#include "sdk/plugin.h"
 
-static const sluice_registration *const registrations[] = {&probe_noop, &probe_echo, &probe_sleep, &probe_fail, &probe_crash};
+const sluice_registration *const sl_plugin_stages[] = {&probe_noop, &probe_echo, &probe_sleep, &probe_fail, &probe_crash, NULL};
 
-static const sluice_registration_list list = {
-    .size = sizeof list,
-    .abi_major = SLUICE_ABI_MAJOR,
-    .abi_minor = SLUICE_ABI_MINOR,
-    .count = sizeof registrations / sizeof registrations[0],
-    .registrations = registrations,
-};
-
-const sluice_registration_list *sluice_plugin_v1(const sluice_host *host) {
-    probe_host = host;
-    return &list;
+sluice_outcome probe_send_number(const struct sl_attempt *attempt, uint32_t number) {
+    struct sl_output output;
+    sl_output_init(&output);
+    sl_output_map(&output, 1);
+    sl_output_text(&output, "attempt");
+    sl_output_uint(&output, number);
+    sluice_outcome outcome = sl_output_send(&output, attempt, "The output");
+    sl_output_fini(&output);
+    return outcome;
 }

@@ -1,12 +1,12 @@
-/* The stage types of this plugin, and the host's table that they share. */
+/* The stage types of this plugin, and what they share. */
 #ifndef SL_PROBE_PROBE_H
 #define SL_PROBE_PROBE_H
 
-#include <sluice/stage.h>
-
-/* Set once, by the entry function, before any stage is opened. */
-extern const sluice_host *probe_host;
+#include "sdk/attempt.h"
 
 extern const sluice_registration probe_noop, probe_echo, probe_sleep, probe_fail, probe_crash;
+
+/* Gives the output of types that count attempts: {attempt: number}. */
+sluice_outcome probe_send_number(const struct sl_attempt *attempt, uint32_t number);
 
 #endif

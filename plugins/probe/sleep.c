@@ -7,6 +7,7 @@
 
 #include "sdk/option.h"
 #include "sdk/output.h"
+#include "sdk/plugin.h"
 
 enum { STEP_MS = 50, SECONDS_MAX = 3600 };
 
@@ -16,14 +17,7 @@ static int sleep_open(const sluice_definition *definition, void **out_self, char
     double seconds = 1;
     if (sl_options_open(&options, definition, keys, error, error_size) != 0) return -1;
     int rc = sl_options_number(&options, "seconds", 0, SECONDS_MAX, &seconds);
-    double *self = rc == 0 ? malloc(sizeof *self) : NULL;
-    if (rc == 0 && !self) rc = sl_options_refuse(&options, "no memory.");
-    if (rc == 0) {
-        *self = seconds;
-        *out_self = self;
-    }
-    sl_options_close(&options);
-    return rc;
+    return sl_options_keep(&options, rc, &seconds, sizeof seconds, out_self);
 }
 
 static uint64_t now_ms(void) {
@@ -34,7 +28,7 @@ static uint64_t now_ms(void) {
 
 static sluice_outcome sleep_execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {
     (void)upstream;
-    const struct sl_attempt attempt = {probe_host, ctx, out};
+    const struct sl_attempt attempt = {sl_host, ctx, out};
     const double seconds = *(const double *)self;
     const uint64_t total_ms = (uint64_t)(seconds * 1000), start_ms = now_ms();
     for (uint64_t spent_ms = 0; spent_ms < total_ms; spent_ms = now_ms() - start_ms) {

@@ -26,3 +26,8 @@ bool sl_attempt_cancelled(const struct sl_attempt *self, uint64_t done, uint64_t
     (void)sl_attempt_fail(self, SLUICE_FAILED_RETRYABLE, "The job was cancelled.");
     return true;
 }
+
+sluice_outcome sl_attempt_read(const struct sl_attempt *self, sluice_bytes upstream, struct sl_input *out_input) {
+    if (sl_input_parse(out_input, upstream) == 0) return SLUICE_DONE;
+    return sl_attempt_fail(self, SLUICE_FAILED_PERMANENT, "What came in is not a readable value.");
+}

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <sluice/stage.h>
 
+#include "input.h"
+
 struct sl_attempt {
     const sluice_host *host;
     sluice_ctx *ctx;
@@ -14,6 +16,9 @@ struct sl_attempt {
 /* Passes one sentence, made by a printf format, to the host, and returns `outcome`, so that a caller can return it. */
 sluice_outcome sl_attempt_fail(const struct sl_attempt *self, sluice_outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Parses what came in; the caller closes it with sl_input_fini. SLUICE_DONE, or a failure with a sentence. */
+sluice_outcome sl_attempt_read(const struct sl_attempt *self, sluice_bytes upstream, struct sl_input *out_input);
 
 /* The failure of an attempt that found no memory: retryable. */
 sluice_outcome sl_attempt_no_memory(const struct sl_attempt *self);

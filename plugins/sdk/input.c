@@ -147,3 +147,14 @@ const char *sl_input_kind(const msgpack_object *object) {
     }
     return "something unknown";
 }
+
+int64_t sl_input_count(sluice_bytes value, const char *key) {
+    struct sl_input input;
+    msgpack_object_array array = {0};
+    uint64_t count = 0;
+    if (sl_input_parse(&input, value) != 0) return 0;
+    const msgpack_object *member = sl_input_member(input.root, key);
+    if (!sl_input_uint(member, INT64_MAX, &count) && sl_input_array(member, &array)) count = array.size;
+    sl_input_fini(&input);
+    return (int64_t)count;
+}

@@ -16,6 +16,9 @@ struct sl_input {
  * than msgpack-c unpacks (32). 0, or -1 when the bytes are not such a value or memory ran out; then nothing is owned. */
 int sl_input_parse(struct sl_input *self, sluice_bytes bytes);
 
+/* For an output_counter: what the member of a map counts, its number or its length if it is an array; 0 when there is none. */
+int64_t sl_input_count(sluice_bytes value, const char *key);
+
 /* Frees the tree. */
 void sl_input_fini(struct sl_input *self);
 

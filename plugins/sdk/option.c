@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { SHOWN_BYTES_MAX = 64 };
 
@@ -102,4 +103,15 @@ int sl_options_choice(const struct sl_options *self, const char *key, const char
     }
     return sl_options_refuse(self, "`config.%s` is \"%.*s\"; it must be one of: %s.", key,
                              sl_span_print(word, SHOWN_BYTES_MAX), word.data, list);
+}
+
+int sl_options_keep(struct sl_options *self, int rc, const void *config, size_t size, void **out_self) {
+    void *copy = rc == 0 ? malloc(size) : NULL;
+    if (rc == 0 && !copy) rc = sl_options_refuse(self, "no memory.");
+    if (rc == 0) {
+        memcpy(copy, config, size);
+        *out_self = copy;
+    }
+    sl_options_close(self);
+    return rc;
 }

@@ -28,6 +28,10 @@ int sl_options_text(const struct sl_options *self, const char *key, struct sl_sp
 /* One of a NULL-terminated list of words; the result is its place in the list. */
 int sl_options_choice(const struct sl_options *self, const char *key, const char *const *words, unsigned *out_index);
 
+/* Ends an `open` whose instance is nothing but its config: closes the options, and if `rc` is 0 gives a copy of the config, which free()
+ * frees. 0, or -1 with a sentence. */
+int sl_options_keep(struct sl_options *self, int rc, const void *config, size_t size, void **out_self);
+
 /* Writes a sentence, made by a printf format, that begins with the stage's name, into the error buffer; returns -1. */
 int sl_options_refuse(const struct sl_options *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -20,7 +20,7 @@ SEES = {
     STAGE_HEADER: set(), "plugins/sdk": {STAGE_HEADER},
     # Index and graph are one file, so its form is written once; searching it is the index plugin's own business, which
     # `sluice search` calls, and a question by likeness is embedded as the documents were.
-    "plugins/store": {STAGE_HEADER}, "plugins/index": {STAGE_HEADER, "plugins/sdk", "plugins/store", "plugins/embed"},
+    "plugins/store": {STAGE_HEADER, "plugins/sdk"}, "plugins/index": {STAGE_HEADER, "plugins/sdk", "plugins/store", "plugins/embed"},
     "plugins/knowledge-graph": {STAGE_HEADER, "plugins/sdk", "plugins/store"},
 }
 PLUGIN = {STAGE_HEADER, "plugins/sdk"}  # any other plugin
