@@ -1,6 +1,8 @@
 /* The guide's eight stages in one process. */
 #include "chain.h"
 
+#include <criterion/criterion.h>
+
 void chain_open(struct chain *self, const char *data) {
     *self = (struct chain){.last = CHAIN_STAGES};
     self->stages[INGEST] = fixture_open("ingest", "ingest", "{\"adapter\": \"payload\"}", data);
@@ -50,4 +52,14 @@ bool chain_run(struct chain *self, const char *name, struct sl_bytes bytes) {
 
 const char *chain_sentence(const struct chain *self) {
     return self->last == CHAIN_STAGES ? "" : self->stages[self->last].result.sentence;
+}
+
+struct sl_search_totals chain_totals(const char *data) {
+    struct sl_search *search = NULL;
+    struct sl_search_totals totals;
+    char why[512] = "";
+    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), SL_SEARCH_OK, "%s", why);
+    cr_assert_eq(sl_search_totals(search, &totals, why, sizeof why), SL_SEARCH_OK, "%s", why);
+    sl_search_free(&search);
+    return totals;
 }

@@ -14,16 +14,6 @@ enum { STEP = 8 };
 enum { STEP = 1 };
 #endif
 
-static struct sl_search_totals totals_of(const char *data) {
-    struct sl_search *search = NULL;
-    struct sl_search_totals totals;
-    char why[512] = "";
-    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), 0, "%s", why);
-    cr_assert_eq(sl_search_totals(search, &totals, why, sizeof why), 0, "%s", why);
-    sl_search_free(&search);
-    return totals;
-}
-
 struct sums {
     uint64_t documents, chunks, entities, written;
 };
@@ -58,7 +48,7 @@ Test(chain, every_copyright_file_of_this_machine_twice, .timeout = 600) {
     struct chain chain;
     chain_open(&chain, data);
     struct sums first = run_all(&chain, &files);
-    struct sl_search_totals totals = totals_of(data);
+    struct sl_search_totals totals = chain_totals(data);
     uint64_t found_count = 0;
     for (size_t i = 0; i < totals.type_count; i++) found_count += totals.types[i].found_count;
     cr_assert_eq(totals.documents, first.documents);
@@ -66,11 +56,11 @@ Test(chain, every_copyright_file_of_this_machine_twice, .timeout = 600) {
     cr_assert_eq(found_count, first.entities);
     cr_assert_eq(totals.type_count, 5);
     struct sums second = run_all(&chain, &files);
-    struct sl_search_totals again = totals_of(data);
+    struct sl_search_totals again = chain_totals(data);
     cr_assert_eq(second.written, 0, "a second pass wrote %lu rows", (unsigned long)second.written);
     cr_assert_arr_eq(&totals, &again, sizeof totals);
     cr_assert(chain_run(&chain, files.gl_pathv[0], sl_text("Copyright (C) 1803 Xyzzy Plugh <xyzzy@example.org>")));
-    again = totals_of(data);
+    again = chain_totals(data);
     cr_assert_eq(again.documents, totals.documents);
     cr_assert_lt(again.edges, totals.edges + 7);
     struct sl_search *search = NULL;
@@ -104,7 +94,7 @@ Test(chain, articles_beside_the_repository) {
         sl_buf_fini(&bytes);
     }
     chain_close(&chain);
-    if (read_count > 0) cr_assert_eq(totals_of(data).documents, read_count);
+    if (read_count > 0) cr_assert_eq(chain_totals(data).documents, read_count);
     fixture_remove(data);
     if (read_count == 0) cr_skip_test("the articles are not beside this repository");
 }

@@ -6,44 +6,8 @@
 #include "base/msgpack.h"
 #include "plugin_fixture.h"
 
-/* A document of one section whose blocks have these texts, one after the other in the source. */
-static struct sl_buf document_of(const char *const *texts, size_t count) {
-    struct sl_buf value;
-    size_t offset = 0;
-    sl_buf_init(&value, sl_alloc_system());
-    sl_mp_map(&value, 2);
-    sl_mp_key(&value, "id");
-    sl_mp_str(&value, sl_text("d"));
-    sl_mp_key(&value, "sections");
-    sl_mp_array(&value, 1);
-    sl_mp_map(&value, 3);
-    sl_mp_key(&value, "id");
-    sl_mp_str(&value, sl_text("s1"));
-    sl_mp_key(&value, "title");
-    sl_mp_str(&value, sl_text("Head"));
-    sl_mp_key(&value, "blocks");
-    sl_mp_array(&value, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        char id[16];
-        (void)snprintf(id, sizeof id, "b%zu", i);
-        sl_mp_map(&value, 5);
-        sl_mp_key(&value, "id");
-        sl_mp_str(&value, sl_text(id));
-        sl_mp_key(&value, "kind");
-        sl_mp_str(&value, sl_text("paragraph"));
-        sl_mp_key(&value, "text");
-        sl_mp_str(&value, sl_text(texts[i]));
-        sl_mp_key(&value, "start");
-        sl_mp_uint(&value, offset);
-        sl_mp_key(&value, "end");
-        sl_mp_uint(&value, offset + strlen(texts[i]));
-        offset += strlen(texts[i]) + 2;
-    }
-    return value;
-}
-
 static void run(struct fixture *self, const char *const *texts, size_t count) {
-    struct sl_buf value = document_of(texts, count);
+    struct sl_buf value = fixture_document("d", "paragraph", texts, count);
     cr_assert_eq(fixture_run(self, sl_buf_bytes(&value)), SLUICE_DONE, "%s", self->result.sentence);
     sl_buf_fini(&value);
 }
@@ -148,7 +112,7 @@ Test(chunk, too_much_overlap_for_one_value_is_a_sentence) {
     char *text = malloc(400001);
     for (size_t i = 0; i < 400000; i++) text[i] = i % 6 == 5 ? ' ' : 'a';
     text[400000] = 0;
-    struct sl_buf value = document_of((const char *const *)&text, 1);
+    struct sl_buf value = fixture_document("d", "paragraph", (const char *const *)&text, 1);
     (void)fixture_run(&self, sl_buf_bytes(&value));
     fixture_failed(&self, SLUICE_FAILED_PERMANENT, "All chunks of d together (a smaller overlap helps) is above the limit");
     sl_buf_fini(&value);

@@ -8,31 +8,7 @@
 
 /* A document with one block of this kind. */
 static sluice_outcome run(struct fixture *self, const char *kind, const char *text) {
-    struct sl_buf value;
-    sl_buf_init(&value, sl_alloc_system());
-    sl_mp_map(&value, 2);
-    sl_mp_key(&value, "id");
-    sl_mp_str(&value, sl_text("doc"));
-    sl_mp_key(&value, "sections");
-    sl_mp_array(&value, 1);
-    sl_mp_map(&value, 3);
-    sl_mp_key(&value, "id");
-    sl_mp_str(&value, sl_text("s1"));
-    sl_mp_key(&value, "title");
-    sl_mp_str(&value, sl_text(""));
-    sl_mp_key(&value, "blocks");
-    sl_mp_array(&value, 1);
-    sl_mp_map(&value, 5);
-    sl_mp_key(&value, "id");
-    sl_mp_str(&value, sl_text("b1"));
-    sl_mp_key(&value, "kind");
-    sl_mp_str(&value, sl_text(kind));
-    sl_mp_key(&value, "text");
-    sl_mp_str(&value, sl_text(text));
-    sl_mp_key(&value, "start");
-    sl_mp_uint(&value, 0);
-    sl_mp_key(&value, "end");
-    sl_mp_uint(&value, strlen(text));
+    struct sl_buf value = fixture_document("doc", kind, &text, 1);
     sluice_outcome outcome = fixture_run(self, sl_buf_bytes(&value));
     sl_buf_fini(&value);
     return outcome;

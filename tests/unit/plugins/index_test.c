@@ -12,16 +12,6 @@
 #include "chain.h"
 #include "index/search.h"
 
-static struct sl_search_totals totals_of(const char *data) {
-    struct sl_search *search = NULL;
-    struct sl_search_totals totals;
-    char why[512] = "";
-    cr_assert_eq(sl_search_open(data, &search, why, sizeof why), 0, "%s", why);
-    cr_assert_eq(sl_search_totals(search, &totals, why, sizeof why), 0, "%s", why);
-    sl_search_free(&search);
-    return totals;
-}
-
 static int64_t query_int(const char *data, const char *sql) {
     char path[512];
     sqlite3 *db = NULL;
@@ -67,13 +57,13 @@ Test(index, the_same_document_twice_changes_nothing) {
     cr_assert_eq(receipt(&chain, INDEX, "chunks_written"), 1);
     cr_assert_gt(receipt(&chain, GRAPH, "edges_written"), 0);
     cr_assert_eq(chain.stages[INDEX].result.count, 1);
-    struct sl_search_totals before = totals_of(data);
+    struct sl_search_totals before = chain_totals(data);
     must_run(&chain, "a/copyright", "Copyright (C) 2001 Ann\n\nLicensed under the Apache License, Version 2.0");
     cr_assert_eq(receipt(&chain, INDEX, "chunks_indexed"), 1);
     cr_assert_eq(receipt(&chain, INDEX, "chunks_written"), 0);
     cr_assert_eq(receipt(&chain, GRAPH, "nodes_written"), 0);
     cr_assert_eq(receipt(&chain, GRAPH, "edges_written"), 0);
-    struct sl_search_totals after = totals_of(data);
+    struct sl_search_totals after = chain_totals(data);
     cr_assert_arr_eq(&before, &after, sizeof before);
     cr_assert_eq(after.documents, 1);
     cr_assert_eq(after.nodes, 4);
@@ -100,7 +90,7 @@ Test(index, a_new_version_replaces_what_the_old_one_said) {
     must_run(&chain, "b/copyright", "Nobody says anything here");
     cr_assert_eq(query_int(data, "SELECT count(*) FROM nodes WHERE label IN ('2001', 'Bob')"), 0);
     cr_assert_eq(query_int(data, "SELECT count(*) FROM nodes WHERE kind='document'"), 2);
-    cr_assert_eq(totals_of(data).documents, 2);
+    cr_assert_eq(chain_totals(data).documents, 2);
     expect_sound(data);
     chain_close(&chain);
     fixture_remove(data);
@@ -223,10 +213,10 @@ Test(index, a_busy_file_is_a_retryable_failure_and_a_removed_one_is_made_again) 
     sl_buf_fini(&pair);
     sqlite3_close(db);
     must_run(&chain, "b", "text");
-    cr_assert_eq(totals_of(data).documents, 2);
+    cr_assert_eq(chain_totals(data).documents, 2);
     cr_assert_eq(unlink(path), 0);
     must_run(&chain, "c", "text");
-    cr_assert_eq(totals_of(data).documents, 1);
+    cr_assert_eq(chain_totals(data).documents, 1);
     chain_close(&chain);
     fixture_remove(data);
 }
@@ -253,7 +243,7 @@ Test(index, a_disk_without_room_loses_nothing) {
     cr_assert(strstr(chain_sentence(&chain), "could not be written"));
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
     must_run(&chain, name, "Some text that takes room on the disk, again and again.");
-    cr_assert_eq(totals_of(data).documents, done_count + 1);
+    cr_assert_eq(chain_totals(data).documents, done_count + 1);
     expect_sound(data);
     chain_close(&chain);
     fixture_remove(data);
@@ -287,7 +277,7 @@ Test(index, several_processes_write_at_once) {
         cr_assert_eq(waitpid(children[w], &status, 0), children[w]);
         cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a writer failed: %d", status);
     }
-    struct sl_search_totals totals = totals_of(data);
+    struct sl_search_totals totals = chain_totals(data);
     cr_assert_eq(totals.documents, DOCUMENTS);
     cr_assert_eq(totals.chunks, DOCUMENTS);
     cr_assert_eq(totals.nodes, DOCUMENTS + 10 + 7 + 3);
@@ -322,8 +312,8 @@ Test(index, a_writer_that_is_killed_leaves_a_sound_file) {
     chain_open(&chain, data);
     for (int i = 0; i < DOCUMENTS; i++) write_document(&chain, i);
     chain_close(&chain);
-    cr_assert_eq(totals_of(data).documents, DOCUMENTS);
-    cr_assert_eq(totals_of(data).edges, DOCUMENTS * 3 * 2);
+    cr_assert_eq(chain_totals(data).documents, DOCUMENTS);
+    cr_assert_eq(chain_totals(data).edges, DOCUMENTS * 3 * 2);
     expect_sound(data);
     fixture_remove(data);
 }

@@ -74,6 +74,45 @@ struct sl_buf fixture_payload(const char *name, const char *media_type, struct s
     return value;
 }
 
+static void add_block(struct sl_buf *value, size_t number, const char *kind, const char *text, size_t start) {
+    char id[24];
+    (void)snprintf(id, sizeof id, "b%zu", number);
+    sl_mp_map(value, 5);
+    sl_mp_key(value, "id");
+    sl_mp_str(value, sl_text(id));
+    sl_mp_key(value, "kind");
+    sl_mp_str(value, sl_text(kind));
+    sl_mp_key(value, "text");
+    sl_mp_str(value, sl_text(text));
+    sl_mp_key(value, "start");
+    sl_mp_uint(value, start);
+    sl_mp_key(value, "end");
+    sl_mp_uint(value, start + strlen(text));
+}
+
+struct sl_buf fixture_document(const char *id, const char *kind, const char *const *texts, size_t count) {
+    struct sl_buf value;
+    size_t start = 0;
+    sl_buf_init(&value, sl_alloc_system());
+    sl_mp_map(&value, 2);
+    sl_mp_key(&value, "id");
+    sl_mp_str(&value, sl_text(id));
+    sl_mp_key(&value, "sections");
+    sl_mp_array(&value, 1);
+    sl_mp_map(&value, 3);
+    sl_mp_key(&value, "id");
+    sl_mp_str(&value, sl_text("s1"));
+    sl_mp_key(&value, "title");
+    sl_mp_str(&value, sl_text("Head"));
+    sl_mp_key(&value, "blocks");
+    sl_mp_array(&value, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        add_block(&value, i + 1, kind, texts[i], start);
+        start += strlen(texts[i]) + 2;
+    }
+    return value;
+}
+
 struct sl_buf fixture_file(const char *path) {
     struct sl_buf bytes;
     char part[65536];

@@ -28,6 +28,10 @@ void fixture_failed(const struct fixture *self, sluice_outcome outcome, const ch
 /* The payload shape as a value; the caller frees the buffer. */
 struct sl_buf fixture_payload(const char *name, const char *media_type, struct sl_bytes bytes);
 
+/* A document of one section, "Head", whose blocks have these texts, one after the other in the source, and the ids b1, b2 ...; the
+ * caller frees. */
+struct sl_buf fixture_document(const char *id, const char *kind, const char *const *texts, size_t count);
+
 /* A whole file; the caller frees. Empty when it cannot be read. */
 struct sl_buf fixture_file(const char *path);
 
