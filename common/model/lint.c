@@ -234,10 +234,11 @@ static void lint_draft(const struct sl_draft *draft, const struct sl_pipeline_ru
                                     .problems = problems};
     for (uint32_t i = 0; i < draft->stage_count; i++) {
         const struct sl_draft_stage *stage = &draft->stages[i];
+        struct sl_bytes name = stage->name.text.size > 0 ? stage->name.text : sl_text("(no name)");
         bool has_type = sl_text_is_name(stage->type.text) && !sl_bytes_is(stage->type.text, "gate");
-        if (rules->types && has_type) check_type(&linting, stage->name.text, &stage->type);
+        if (rules->types && has_type) check_type(&linting, name, &stage->type);
         if (rules->policies && sl_text_is_name(stage->policy.text)) {
-            check_policy(rules->policies, stage->name.text, &stage->policy, problems);
+            check_policy(rules->policies, name, &stage->policy, problems);
         }
     }
 }

@@ -208,6 +208,13 @@ Test(lint, types_and_policies_of_a_file_with_other_errors_are_checked_in_the_sam
                "p.yaml:5:35: error: stage \"a\" names the policy \"polite-ap\", which is not defined\n"
                "    5 |   - {name: a, type: ehco, policy: polite-ap}\n"
                "      |                                   ^~~~~~~~~ did you mean \"polite-api\"?\n");
+    assert_all("name: p\nversion: 2026-01-15\nstages:\n  - {type: ehco}\n",
+               "p.yaml:4:5: error: stage number 1 has no \"name\"\n"
+               "    4 |   - {type: ehco}\n"
+               "      |     ^\n"
+               "p.yaml:4:12: warning: stage \"(no name)\" has type \"ehco\", which nobody offers\n"
+               "    4 |   - {type: ehco}\n"
+               "      |            ^~~~ did you mean \"echo\"?\n");
     /* What draft.c refuses is not doubted once more. */
     assert_all("name: p\nversion: 2026-01-15\nstages:\n  - {name: a, type: \"e cho\", policy: \"\"}\n  - {name: b, type: 5}\n",
                "p.yaml:4:21: error: stage type \"e cho\" must be 1 to 64 letters, digits, \"-\" or \"_\"\n"
