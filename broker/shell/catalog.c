@@ -320,7 +320,8 @@ static void store(struct application *application) {
 }
 
 /* Types count for what a client sends; the broker's own files are read before any worker could have offered one. */
-static int check(const struct sl_known *known, const struct sl_stage_types *types, struct sl_bytes text, bool strict, struct sl_problems *problems, struct sl_pipeline **out) {
+static int check(const struct sl_pipeline_rules *rules, struct sl_bytes text, struct sl_problems *problems,
+                 struct sl_pipeline **out) {
     struct sl_tree tree;
     struct sl_yaml_error error;
     int rc = sl_yaml_parse(text, sl_alloc_system(), &tree, &error);
@@ -329,13 +330,9 @@ static int check(const struct sl_known *known, const struct sl_stage_types *type
         sl_problems_add(problems, SL_PROBLEM_ERROR, error.mark, NULL, "%s", error.sentence);
         return rc;
     }
-    rc = sl_pipeline_from_tree(&tree, strict, sl_alloc_system(), problems, out);
+    rc = sl_pipeline_check(&tree, rules, sl_alloc_system(), problems, out);
     sl_tree_fini(&tree);
-    if (rc) return rc;
-    sl_pipeline_lint(*out, types, sl_known_policies(known), strict, problems);
-    if (problems->error_count == 0) return SL_OK;
-    sl_pipeline_free(out);
-    return SL_E_BAD_INPUT;
+    return rc;
 }
 
 void sl_catalog_apply(struct sl_catalog *self, uint64_t peer, uint64_t re, struct sl_bytes text, struct sl_bytes path,
@@ -352,7 +349,8 @@ void sl_catalog_apply(struct sl_catalog *self, uint64_t peer, uint64_t re, struc
     sl_buf_init(&application->warnings, sl_alloc_system());
     sl_problems_init(&problems, sl_alloc_system());
     const struct sl_stage_types *types = peer ? sl_known_types(self->known) : NULL;
-    int rc = check(self->known, types, text, strict, &problems, &application->pipeline);
+    const struct sl_pipeline_rules rules = {.types = types, .policies = sl_known_policies(self->known), .strict = strict};
+    int rc = check(&rules, text, &problems, &application->pipeline);
     (void)snprintf(name, sizeof name, "%.*s", (int)path.size, path.size ? (const char *)path.data : "");
     sl_problems_show(&problems, name[0] ? name : "pipeline", text, &application->warnings);
     sl_problems_fini(&problems);
