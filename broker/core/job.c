@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/limits.h"
 
 void sl_job_table_init(struct sl_job_table *self, struct sl_pool *pool, const struct sl_alloc *alloc, uint64_t seed) {
     *self = (struct sl_job_table){.pool = pool, .alloc = alloc};
@@ -78,7 +79,8 @@ void sl_job_remove(struct sl_job_table *self, struct sl_job *job) {
 void sl_job_cool(struct sl_job_table *table, struct sl_job *job, bool with_facts) {
     SL_ASSERT(job->first_unsettled == 0);
     if (with_facts) drop_blob(table, &job->facts);
-    drop_blob(table, &job->payload);
+    /* A small payload stands in the head, which the next settle writes anew from memory. */
+    if (with_facts || !job->payload || job->payload->size > SL_PAYLOAD_INLINE_MAX) drop_blob(table, &job->payload);
     for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) drop_blob(table, &job->run->stages[i].output);
     job->cold = true;
 }
