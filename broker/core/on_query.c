@@ -50,7 +50,7 @@ bool sl_query_is_late(struct sl_sched *self, struct sl_job_id id, const struct s
     const struct sl_shard *shard = sl_shard_of(self, id);
     const struct sl_job *job = sl_job_find(&shard->table, id);
     if (!sl_shard_is_open(shard)) return false;
-    return job ? job->cold && then->whole : then->in_memory;
+    return job ? job->cold && (then->whole || then->settling || then->settle_n != shard->settle_n) : then->in_memory;
 }
 
 static int read_job(struct sl_sched *self, struct sl_query *query, struct sl_job_id id) {
