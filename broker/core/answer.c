@@ -26,7 +26,7 @@ static const struct sl_ledger_item *find_item(const struct sl_ledger_reply *repl
 }
 
 /* Outputs that stand inside an ended record. */
-static void take_inline_outputs(struct sl_sched *self, struct sl_shard *shard, struct sl_job *job,
+static int take_inline_outputs(struct sl_sched *self, struct sl_shard *shard, struct sl_job *job,
                                 const struct sl_ended *ended) {
     struct sl_mp_reader reader = ended->outputs;
     for (uint32_t i = 0; i < ended->output_count; i++) {
@@ -34,10 +34,11 @@ static void take_inline_outputs(struct sl_sched *self, struct sl_shard *shard, s
         struct sl_bytes record = sl_mp_read_bin(&reader, SIZE_MAX);
         if (reader.rc || !job->run || stage >= job->run->stage_count || job->run->stages[stage].output) continue;
         struct sl_blob *blob = sl_blob_new(&self->alloc, record);
-        if (!blob) return;
+        if (!blob) return SL_E_NO_MEMORY;
         job->run->stages[stage].output = blob;
         shard->table.blob_bytes += blob->size;
     }
+    return SL_OK;
 }
 
 int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
@@ -50,10 +51,14 @@ int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_j
     int rc = sl_record_read_head(&shard->table, ended.head, sl_pipeline_find, self, &job);
     if (rc) return rc == SL_E_NO_MEMORY ? rc : SL_E_DAMAGED;
     job->id = id;
-    take_inline_outputs(self, shard, job, &ended);
+    rc = take_inline_outputs(self, shard, job, &ended);
     job->corrupt = true; /* missing parts are no news here */
-    sl_job_fill(self, job, reply);
+    if (!rc) rc = sl_job_fill(self, job, reply);
     job->corrupt = false;
+    if (rc) {
+        sl_job_free(&shard->table, &job);
+        return rc;
+    }
     *out_job = job;
     return SL_OK;
 }
@@ -157,8 +162,8 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
     }
     struct sl_job *job = sl_job_find(&shard->table, query->read_id);
     if (job) {
-        if (job->cold && !job->corrupt) sl_job_fill(self, job, reply);
-        int rc = answer(self, asked, job, true, reply);
+        int rc = job->cold && !job->corrupt ? sl_job_fill(self, job, reply) : SL_OK;
+        if (!rc) rc = answer(self, asked, job, true, reply);
         bool spare = job->state == SL_JOB_QUEUED && !job->ahead && !job->settling && job->first_unsettled == 0;
         if (spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job, true);
         return rc;

@@ -260,8 +260,8 @@ static int take_job(struct sl_sched *self, struct sl_query *query, const struct 
     }
     if (job) {
         bool fill = !job->facts && !job->corrupt;
-        if (fill) sl_job_fill(self, job, reply);
-        int rc = take_view(self, query, item, job);
+        int rc = fill ? sl_job_fill(self, job, reply) : SL_OK;
+        if (!rc) rc = take_view(self, query, item, job);
         bool spare = job->state == SL_JOB_QUEUED && !job->ahead && !job->settling && job->first_unsettled == 0;
         if (fill && spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job, true);
         return rc;

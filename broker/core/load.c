@@ -51,11 +51,11 @@ static bool is_whole(const struct sl_job *job) {
     return true;
 }
 
-void sl_job_fill(struct sl_sched *self, struct sl_job *job, const struct sl_ledger_reply *reply) {
+int sl_job_fill(struct sl_sched *self, struct sl_job *job, const struct sl_ledger_reply *reply) {
     int rc = SL_OK;
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) rc = take_part(self, job, &reply->items[i]);
     job->cold = !is_whole(job);
-    if (!job->cold || job->corrupt || rc) return; /* with no memory for its parts the job is loaded again */
+    if (!job->cold || job->corrupt || rc) return rc; /* with no memory for its parts the job is loaded again */
     char text[128] = "a job's stored parts are missing or damaged; it is parked: ";
     sl_id_to_text(job->id.bytes, text + strlen(text));
     sl_alarm(self, sl_shard_of(self, job->id), text);
@@ -63,4 +63,5 @@ void sl_job_fill(struct sl_sched *self, struct sl_job *job, const struct sl_ledg
     sl_job_leave(self, job);
     job->corrupt = true;
     sl_job_join(self, job);
+    return SL_OK;
 }

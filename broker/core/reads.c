@@ -222,7 +222,7 @@ static int lookup_reply(struct sl_sched *self, struct sl_job_id id, const struct
     struct sl_job *job = sl_job_find(&shard->table, id);
     if (job && job->loading) {
         job->loading = false;
-        sl_job_fill(self, job, reply); /* a reply that failed brings no part: the job is parked, and not asked for for ever */
+        (void)sl_job_fill(self, job, reply); /* a reply that failed brings no part: the job is parked, and not asked for for ever */
     }
     struct sl_waiter *waiter = lookup->first;
     sl_pool_give(&self->pool, lookup, sizeof *lookup);

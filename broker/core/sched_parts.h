@@ -90,7 +90,7 @@ void sl_reads_send_held(struct sl_sched *self);
 void sl_reads_forget(struct sl_sched *self, const struct sl_shard *shard);
 int sl_job_load(struct sl_sched *self, struct sl_job *job);
 /* Puts what Redis gave of a job into memory; parks the job when a part is missing or damaged. */
-void sl_job_fill(struct sl_sched *self, struct sl_job *job, const struct sl_ledger_reply *reply);
+int sl_job_fill(struct sl_sched *self, struct sl_job *job, const struct sl_ledger_reply *reply);
 int sl_lookup_wait(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, const struct sl_event *event);
 struct sl_event *sl_event_copy(struct sl_sched *self, const struct sl_event *event, size_t *out_size);
 
