@@ -27,6 +27,7 @@ void sl_stage_set_timer(struct sl_sched *self, struct sl_stage_run *stage, uint6
 
 void sl_stage_join(struct sl_sched *self, struct sl_stage_run *stage) {
     struct sl_shard *shard = sl_shard_of(self, stage->job->id);
+    if (stage->job->corrupt) return;
     if (stage->state == SL_STAGE_READY) {
         join_ready(self, stage);
     } else if (stage->state == SL_STAGE_BACKOFF) {
@@ -43,7 +44,9 @@ void sl_stage_join(struct sl_sched *self, struct sl_stage_run *stage) {
     }
 }
 
+/* The stages of a parked job stand nowhere. */
 void sl_stage_leave(struct sl_sched *self, struct sl_stage_run *stage) {
+    if (stage->job->corrupt) return;
     sl_heap_remove(&self->timers, &stage->timer);
     if (stage->state == SL_STAGE_RUNNING) {
         SL_ASSERT(self->figures.stages_running > 0);

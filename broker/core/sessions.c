@@ -33,7 +33,7 @@ struct sl_stage_run *sl_attempt_find(struct sl_sched *self, const struct sl_toke
     struct sl_shard *shard = &self->shards[token->shard];
     if (!sl_shard_is_open(shard) || sl_shard_of(self, token->job) != shard) return NULL;
     struct sl_job *job = sl_job_find(&shard->table, token->job);
-    if (!job || !job->run || token->stage >= job->run->stage_count) return NULL;
+    if (!job || job->corrupt || !job->run || token->stage >= job->run->stage_count) return NULL;
     struct sl_stage_run *stage = &job->run->stages[token->stage];
     if (SL_BUG(self, 14)) return stage->state == SL_STAGE_RUNNING ? stage : NULL;
     if (stage->state != SL_STAGE_RUNNING) return NULL;
