@@ -45,6 +45,7 @@ struct sl_sched_config sim_core_config(struct sim_world *world, struct sl_incarn
     config.lost_ms = plan->lost_ms;
     config.timeout_grace_ms = plan->grace_ms;
     config.settle_ms = plan->settle_ms;
+    config.hot_bytes_max = plan->hot_bytes_max;
     config.bug = world->bug;
     return config;
 }

@@ -31,7 +31,7 @@ void sim_plan_calm(struct sim_plan *out_plan) {
         .broker_count = 1, .worker_count = 1, .client_count = 1, .shard_count = 1, .pipeline_count = 1,
         .slots = {1}, .beat_ms = 1000, .takeover_ms = 3000, .heartbeat_ms = 500, .lost_ms = 5000, .grace_ms = 2000,
         .reply_ms = 2000, .settle_ms = 50, .net_us_min = 1000, .net_us_max = 1000, .sync_us_min = 1000, .sync_us_max = 1000,
-        .stage_ms_max = 0};
+        .hot_bytes_max = UINT32_MAX, .stage_ms_max = 0};
 }
 
 static void draw_size(struct sim_plan *plan, struct sl_rng *rng) {
@@ -106,4 +106,5 @@ void sim_plan_draw(struct sim_plan *out_plan, uint64_t seed) {
     out_plan->percent_field = sometimes(&rng, 60);
     out_plan->percent_catalog = sl_rng_chance(&rng, 1, 4) ? between(&rng, 10, 100) : 0;
     out_plan->percent_ask = sometimes(&rng, 25);
+    out_plan->hot_bytes_max = sl_rng_chance(&rng, 1, 3) ? between(&rng, 0, 2000) : UINT32_MAX;
 }

@@ -71,17 +71,12 @@ static void note_damage(struct sim_world *world, const struct sl_ledger_call *ca
     job->damaged = true;
 }
 
-static bool is_under_way(struct sim_world *world, struct sl_job_id id) {
-    const struct sim_job *job = sim_oracle_job(world, id);
-    return job && job->state == SL_JOB_PROCESSING;
-}
-
 /* One bit of one stored value that is being read is flipped, where it is stored. */
 static void damage(struct sim_world *world, const struct sl_ledger_call *call, const struct sl_ledger_reply *reply) {
     struct sim_redis *redis = world->redis;
     if (redis->damage_left == 0 || reply->verb < SL_LEDGER_READ_LIVE || reply->item_count == 0) return;
     const struct sl_ledger_item *item = &reply->items[sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), reply->item_count)];
-    if (item->value.size == 0 || (call->verb == SL_LEDGER_READ_JOB && is_under_way(world, call->job))) return;
+    if (item->value.size == 0) return;
     uint64_t bit = sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), item->value.size * 8);
     damage_disk(world, call, item, bit);
     ((uint8_t *)(uintptr_t)item->value.data)[bit / 8] ^= (uint8_t)(1u << bit % 8);
