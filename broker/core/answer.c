@@ -49,6 +49,7 @@ int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_j
     if (!record) return SL_E_NOT_FOUND;
     if (sl_record_read_ended(record->value, &ended)) return SL_E_DAMAGED;
     int rc = sl_record_read_head(&shard->table, ended.head, sl_pipeline_find, self, &job);
+    if (rc == SL_E_NOT_FOUND) return SL_E_AGAIN;
     if (rc) return rc == SL_E_NO_MEMORY ? rc : SL_E_DAMAGED;
     job->id = id;
     rc = take_inline_outputs(self, shard, job, &ended);
@@ -61,6 +62,10 @@ int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_j
     }
     *out_job = job;
     return SL_OK;
+}
+
+int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re) {
+    return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "the broker has not been told of this job's pipeline yet");
 }
 
 /* All of a job's history: the parts that settles wrote, in order, then what stands in its record or in memory. */
@@ -170,6 +175,7 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
     }
     int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc == SL_E_AGAIN) return sl_reject_untold(self, asked->peer, asked->message_id);
     if (rc) {
         char text[SL_ID_TEXT_SIZE];
         sl_id_to_text(query->read_id.bytes, text);

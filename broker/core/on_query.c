@@ -237,6 +237,7 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
     struct sl_job *job;
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc == SL_E_AGAIN) return sl_reject_untold(self, cancel->peer, cancel->message_id);
     if (!sl_shard_is_open(shard) || (rc && sl_shard_prove(self, shard) == SL_E_AGAIN)) {
         if (!rc) sl_job_free(&shard->table, &job);
         return sl_reject(self, cancel->peer, cancel->message_id, NULL, SL_REJECT_NOT_READY,

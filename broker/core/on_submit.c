@@ -128,6 +128,7 @@ static int answer_stored(struct sl_sched *self, const struct sl_ev_submit *submi
     struct sl_job *job;
     int rc = sl_job_from_reply(self, shard, submit->id, found, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
+    if (rc == SL_E_AGAIN) return sl_reject_untold(self, submit->peer, submit->message_id);
     if (rc) {
         return sl_reject(self, submit->peer, submit->message_id, shard, SL_REJECT_DAMAGED,
                          "this job's stored record cannot be read");

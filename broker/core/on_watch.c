@@ -20,6 +20,7 @@ int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, co
     struct sl_job *job;
     if (!sl_shard_is_open(shard)) return SL_OK; /* lost since: the follower asks again */
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
+    if (rc == SL_E_AGAIN) return SL_OK; /* its pipeline is not known yet: as below */
     if (rc == SL_E_NO_MEMORY) return rc; /* the follower asks again after a silence */
     if (rc) return tell_unknown(self, peer, id, shard, reply->item_count > 0);
     rc = sl_watch_tell(self, job, peer);

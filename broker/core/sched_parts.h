@@ -159,9 +159,11 @@ int sl_query_watch(struct sl_sched *self, uint64_t peer, struct sl_job_id id);
 int sl_query_cancel(struct sl_sched *self, const struct sl_event *event);
 void sl_query_set_id(struct sl_query *query, struct sl_job_id id);
 void sl_query_free(struct sl_sched *self, struct sl_query *query);
-/* The ended job that a READ_JOB reply holds, in no table. 0, SL_E_NOT_FOUND, SL_E_DAMAGED, SL_E_NO_MEMORY. */
+/* The ended job that a READ_JOB reply holds, in no table. 0, SL_E_NOT_FOUND, SL_E_DAMAGED, SL_E_NO_MEMORY, or SL_E_AGAIN for a pipeline
+ * that this broker has not been told of. */
 int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
                       const struct sl_ledger_reply *reply, struct sl_job **out_job);
+int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re);
 void sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
 int sl_on_watch(struct sl_sched *self, const struct sl_event *event);
 int sl_on_hello(struct sl_sched *self, const struct sl_event *event);
