@@ -229,7 +229,7 @@ static void on_rejected(struct sim_world *world, struct sim_client *client, cons
     unsigned asked = effect->re >> 8 & 0xff;
     if (!request) return;
     enum sl_reject code = effect->rejected.code;
-    bool may_be_told = world->plan.percent_catalog && (code == SL_REJECT_UNKNOWN_PIPELINE || code == SL_REJECT_DAMAGED);
+    bool may_be_told = world->plan.percent_catalog && code == SL_REJECT_UNKNOWN_PIPELINE;
     if (is_retryable(code) || may_be_told) {
         uint64_t due = world->now + (effect->rejected.retry_after_ms ? effect->rejected.retry_after_ms : 50) * (uint64_t)SIM_MS;
         if (asked == SIM_ASKED_SUBMIT && request->state == SIM_REQUEST_SENT) request->due = due;
@@ -247,8 +247,6 @@ static void on_changed(struct sim_world *world, struct sim_client *client, const
         if (request->state != SIM_REQUEST_ACCEPTED || !sl_job_id_equal(job->id, changed->job)) continue;
         if (!changed->known && sim_oracle_is_excused(world, job))
             request->state = SIM_REQUEST_REFUSED; /* its record was read wrong */
-        else if (!changed->known && world->plan.percent_catalog)
-            continue; /* its broker may not know the pipeline of a job that has ended */
         else if (!changed->known)
             sim_violated(world, "I1", "j%u: was accepted and is not known any more", (unsigned)job->number + 1);
         else if (sl_job_state_is_terminal(changed->state)) request->state = SIM_REQUEST_ENDED;

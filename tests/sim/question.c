@@ -342,7 +342,6 @@ void sim_question_on_rejected(struct sim_world *world, uint32_t broker, const st
     if (!answer_init(&self, world, broker, effect) || !self.question) return;
     const struct sim_job *job = &world->oracle->jobs[self.question->job];
     if (sim_oracle_is_excused(world, job)) return;
-    if (effect->rejected.code == SL_REJECT_DAMAGED && world->brokers[broker]->catalog_is_short) return;
     if (effect->rejected.code == SL_REJECT_DAMAGED)
         VIOLATED(&self, "I18", job, "as damaged, and nothing stored of it was");
     if (effect->rejected.code != SL_REJECT_UNKNOWN_JOB || !self.question->told) return;
