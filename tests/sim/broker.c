@@ -253,17 +253,8 @@ static void step_again_later(struct sim_world *world, struct sim_broker *broker,
     sim_at(world, world->now, SIM_BROKER_EVENT, broker->index, peer, broker->life, message);
 }
 
-/* A request without a key says once that it is new. Its client closes the connection before it sends it again elsewhere, so the first
- * copy cannot arrive behind the second. */
-static bool is_dead_copy(struct sim_world *world, const struct sl_event *event) {
-    if (event->kind != SL_EV_SUBMIT || !event->submit.once || event->submit.again) return false;
-    const struct sim_job *job = sim_oracle_job(world, event->submit.id);
-    return job && job->sent_again;
-}
-
 void sim_broker_on_event(struct sim_world *world, uint32_t index, uint32_t peer, struct sim_message *message) {
     if (peer < SIM_PEERS_MAX && !sim_wire_stands(world, index, peer, message->peer)) return;
-    if (is_dead_copy(world, &message->event)) return;
     sim_broker_step(world, index, &message->event);
     step_again_later(world, world->brokers[index], peer, message);
 }

@@ -121,7 +121,6 @@ static void submit(struct sim_world *world, struct sim_client *client, struct si
     SIM_TRACE(world, SIM_WHO_CLIENT + client->index, 0, 1, request->job, "> %s", sim_event_text(world, &event));
     sim_to_broker(world, request->broker, sim_peer_of_client(client->index), &event);
     request->sends++;
-    job->sent_again |= event.submit.again;
     request->state = SIM_REQUEST_SENT;
     request->due = world->now + ANSWER_MS * SIM_MS;
     request->broker = (request->broker + 1) % world->plan.broker_count;

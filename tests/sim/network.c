@@ -48,7 +48,6 @@ void sim_to_broker(struct sim_world *world, uint32_t broker, uint32_t peer, cons
     message->broker = (uint8_t)broker;
     uint32_t life = sim_broker_life(world, broker);
     sim_at(world, deliver_at(world, wire, 0), SIM_BROKER_EVENT, broker, peer, life, message);
-    if (event->kind == SL_EV_SUBMIT && !event->submit.again) return; /* what says that it is new is not sent twice */
     if (is_twice(world)) sim_at(world, deliver_at(world, wire, 0), SIM_BROKER_EVENT, broker, peer, life, message);
 }
 

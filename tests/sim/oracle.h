@@ -36,7 +36,6 @@ struct sim_job {
     bool accepted;       /* some client saw ACCEPTED */
     uint64_t accepted_at, ended_at;
     uint32_t events;     /* durable ones that stand in its history */
-    bool sent_again;     /* its client has given up the connection that carried the first copy of its request */
     bool cancelled_said; /* CANCELLED left a broker */
     bool damaged;        /* something that is stored of it was damaged */
 
