@@ -65,6 +65,13 @@ int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_j
 }
 
 int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re) {
+    enum { ASK_NS = 1000000000 };
+    int rc = sl_effects_reserve(self, 1);
+    if (rc) return rc;
+    if (self->now - self->catalog_asked_at >= ASK_NS) {
+        self->catalog_asked_at = self->now;
+        (void)sl_effect_add(self, SL_DO_CATALOG);
+    }
     return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "the broker has not been told of this job's pipeline yet");
 }
 

@@ -163,6 +163,7 @@ void sl_query_free(struct sl_sched *self, struct sl_query *query);
  * that this broker has not been told of. */
 int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
                       const struct sl_ledger_reply *reply, struct sl_job **out_job);
+/* Has its asker ask again, and the catalog read meanwhile, at most once a second. */
 int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re);
 void sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
 int sl_on_watch(struct sl_sched *self, const struct sl_event *event);

@@ -106,6 +106,7 @@ struct sl_sched {
 
     struct sl_idmap pipelines; /* struct sl_pipeline_entry by digest */
     struct sl_list pipeline_list;
+    uint64_t catalog_asked_at; /* ns; when a question last needed a pipeline that is not known */
     uint64_t queued_total;     /* jobs on pipelines' queues */
     struct sl_list types;
     uint32_t type_count;
