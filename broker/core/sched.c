@@ -337,10 +337,7 @@ uint64_t sl_sched_deadline(const struct sl_sched *self) {
     if (self->draining && !self->drained) take_least(&least, self->drain_until);
     const struct sl_heap_node *timer = sl_heap_first(&self->timers);
     if (timer) take_least(&least, timer->at);
-    for (struct sl_link *link = sl_list_first(&self->sessions); link; link = sl_list_next(&self->sessions, link)) {
-        const struct sl_session *session = SL_CONTAINER(link, struct sl_session, link);
-        take_least(&least, session->heard_at + (uint64_t)self->config.lost_ms * 1000000u);
-    }
+    if (self->sessions.count > 0) take_least(&least, self->heard_least + (uint64_t)self->config.lost_ms * 1000000u);
     for (uint16_t i = 0; i < self->config.shard_count; i++) take_least(&least, shard_deadline(self, &self->shards[i]));
     return least;
 }

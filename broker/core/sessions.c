@@ -83,19 +83,26 @@ static int heartbeats(struct sl_sched *self) {
     return SL_OK;
 }
 
-int sl_sessions_tick(struct sl_sched *self) {
-    /* A broker that was stopped for long has heard nobody, and what they said may still wait in its sockets. */
-    bool was_stopped = self->now - self->sessions_ticked_at >= (uint64_t)self->config.lost_ms * 500000u;
-    self->sessions_ticked_at = self->now;
+/* Gives up who has been silent for too long. */
+static void end_silent(struct sl_sched *self, bool was_stopped) {
     struct sl_link *link = sl_list_first(&self->sessions);
+    self->heard_least = self->now;
     while (link) {
         struct sl_link *next = sl_list_next(&self->sessions, link);
         struct sl_session *session = session_of(link);
         if (was_stopped) session->heard_at = self->now;
         uint64_t silent = self->now - session->heard_at;
         if (silent >= (uint64_t)self->config.lost_ms * 1000000u) (void)sl_session_lost(self, session, true);
+        else if (session->heard_at < self->heard_least) self->heard_least = session->heard_at;
         link = next;
     }
+}
+
+int sl_sessions_tick(struct sl_sched *self) {
+    /* A broker that was stopped for long has heard nobody, and what they said may still wait in its sockets. */
+    bool was_stopped = self->now - self->sessions_ticked_at >= (uint64_t)self->config.lost_ms * 500000u;
+    self->sessions_ticked_at = self->now;
+    if (was_stopped || self->now - self->heard_least >= (uint64_t)self->config.lost_ms * 1000000u) end_silent(self, was_stopped);
     return self->now >= self->next_heartbeat_at ? heartbeats(self) : SL_OK;
 }
 
