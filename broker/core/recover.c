@@ -239,8 +239,9 @@ int sl_on_catalog(struct sl_sched *self) {
     return SL_OK;
 }
 
-/* A recovery that cannot go on. No memory: it begins again. A pipeline that is not known: when the catalog has been read again. Damage: a new owner that trims the log under this reader looks the same, so
- * the lease is asked first; what is still damaged at the second reading quarantines the shard. */
+/* A recovery that cannot go on. No memory: it begins again. A pipeline that is not known: when the catalog has been read again. Damage: a
+ * new owner that trims the log under this reader looks the same, so the lease is asked first; what is still damaged at the second reading
+ * quarantines the shard. */
 static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
     if (rc == SL_E_NOT_FOUND && ask_catalog(self, shard) == SL_OK) return SL_OK;
     if (rc == SL_E_NO_MEMORY || rc == SL_E_NOT_FOUND) {
