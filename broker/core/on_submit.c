@@ -174,7 +174,7 @@ int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const stru
         return sl_reject(self, submit->peer, submit->message_id, NULL, SL_REJECT_BACKPRESSURE,
                          self->pressure ? "Redis is nearly full" : "more was decided than Redis has stored yet");
     }
-    bool may_be_stored = !submit->once || submit->again || sl_once_is_noted(self, submit->id);
+    bool may_be_stored = !submit->once || submit->again || sl_once_may_be_late(self, shard, submit->id);
     if (found || !may_be_stored) return create(self, submit, entry);
     if (sl_reads_are_full(self, submit->peer, submit->message_id, &rc)) return rc;
     return sl_lookup_wait(self, shard, submit->id, event);

@@ -1,6 +1,7 @@
 /* Requests without a key that came as a repetition. A client that lost its connection repeats a request over a new one, and what it had
  * sent over the old one may still come, behind the repetition (measured on libzmq 4.3.4): the first copy says that it is new, and
- * nothing would look the job up. So the ids of the newest repetitions are remembered. */
+ * nothing would look the job up. So the ids of the newest repetitions are remembered; and for a while after a takeover every job is
+ * looked up, since the owner before may have been sent the repetition. */
 #include "sched_state.h"
 
 struct once {
@@ -16,8 +17,12 @@ static void forget_oldest(struct sl_sched *self) {
     sl_pool_give(&self->pool, oldest, sizeof *oldest);
 }
 
+static bool is_noted(const struct sl_sched *self, struct sl_job_id id) {
+    return self->once_list.count > 0 && sl_idmap_find(&self->onces, id.bytes);
+}
+
 int sl_once_note(struct sl_sched *self, struct sl_job_id id) {
-    if (sl_once_is_noted(self, id)) return SL_OK;
+    if (is_noted(self, id)) return SL_OK;
     int rc = sl_idmap_reserve(&self->onces, 1);
     if (rc) return rc;
     struct once *once = sl_pool_take(&self->pool, sizeof *once);
@@ -29,8 +34,10 @@ int sl_once_note(struct sl_sched *self, struct sl_job_id id) {
     return SL_OK;
 }
 
-bool sl_once_is_noted(const struct sl_sched *self, struct sl_job_id id) {
-    return self->once_list.count > 0 && sl_idmap_find(&self->onces, id.bytes);
+bool sl_once_may_be_late(const struct sl_sched *self, const struct sl_shard *shard, struct sl_job_id id) {
+    bool had_owner = shard->epoch > 1;
+    uint64_t grace_ns = (uint64_t)self->config.once_grace_ms * 1000000u;
+    return is_noted(self, id) || (had_owner && self->now - shard->opened_at < grace_ns);
 }
 
 void sl_once_forget_all(struct sl_sched *self) {

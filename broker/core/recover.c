@@ -212,6 +212,7 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     if (SL_BUG(self, 17)) forget_tries(shard);
 #endif
     shard->state = SL_SHARD_OPEN;
+    shard->opened_at = self->now;
     shard->suspect = shard->knows_catalog = false;
     self->figures.shards_open++;
     sl_recover_clear(self, shard);

@@ -13,6 +13,7 @@ struct sl_sched_config sl_sched_config_default(void) {
                                     .lost_ms = SL_LOST_MS,
                                     .timeout_grace_ms = SL_TIMEOUT_GRACE_MS,
                                     .settle_ms = SL_SETTLE_MS,
+                                    .once_grace_ms = SL_ONCE_GRACE_MS,
                                     .hot_bytes_max = SL_HOT_BYTES_MAX};
 }
 

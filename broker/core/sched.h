@@ -27,6 +27,7 @@ struct sl_sched_config {
     uint32_t lost_ms;
     uint32_t timeout_grace_ms;
     uint32_t settle_ms;     /* a job under way gets a record when its changes are this old */
+    uint32_t once_grace_ms; /* after a takeover requests without a key are looked up for so long */
     uint64_t hot_bytes_max; /* payloads and outputs kept in memory */
     unsigned bug;           /* a planted bug of the simulator's build; must be 0 elsewhere */
 };

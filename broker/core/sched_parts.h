@@ -123,7 +123,8 @@ struct sl_token sl_attempt_token(const struct sl_sched *self, const struct sl_st
 
 /* once.c: repetitions of requests without a key. 0, or SL_E_NO_MEMORY. */
 int sl_once_note(struct sl_sched *self, struct sl_job_id id);
-bool sl_once_is_noted(const struct sl_sched *self, struct sl_job_id id);
+/* Whether a request that says that it is new may be a first copy that comes late. */
+bool sl_once_may_be_late(const struct sl_sched *self, const struct sl_shard *shard, struct sl_job_id id);
 void sl_once_forget_all(struct sl_sched *self);
 
 /* types.c */

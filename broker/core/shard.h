@@ -91,6 +91,7 @@ struct sl_shard {
     /* Our lease. */
     uint64_t epoch;
     uint64_t from;        /* the number at which this owner began */
+    uint64_t opened_at;   /* ns; when it had read the shard */
     uint64_t n_sealed, n_durable;
     uint64_t commit_n;    /* the newest sealed commit */
     uint64_t settle_n;    /* the newest sealed settle */

@@ -149,6 +149,24 @@ Test(submit, a_first_copy_that_comes_late_is_the_same_job) {
     cr_assert_eq(driver.said[SL_DO_ASSIGN], assigned, "it is not done again");
 }
 
+/* The owner before was sent the repetition, and did the job; its successor is sent the first copy. */
+Test(submit, a_first_copy_that_comes_after_a_takeover_is_the_same_job) {
+    struct sl_job_id id = sl_job_id_make(sl_text("salt"), sl_text("default"), "once", sl_text("0123456789abcdef"));
+    struct sl_event submit = {.kind = SL_EV_SUBMIT};
+    submit.submit = (struct sl_ev_submit){.peer = DRIVER_PEER_CLIENT, .message_id = 1, .again = true, .once = true,
+                                          .pipeline = sim_shape(0)->name, .tenant = sl_text("default"), .id = id,
+                                          .payload = sl_text("\xa7payload")};
+    cr_assert_eq(answer(&submit), SL_DO_ACCEPTED);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_wait(&driver, 300);
+    uint32_t assigned = driver.said[SL_DO_ASSIGN];
+    driver_succeed(&driver, DRIVER_SHAPES);
+    submit.submit.again = false;
+    cr_assert_eq(answer(&submit), SL_DO_ACCEPTED);
+    cr_assert_eq(driver.accepted.state, SL_JOB_COMPLETED);
+    cr_assert_eq(driver.said[SL_DO_ASSIGN], assigned, "it is not done again");
+}
+
 Test(submit, a_broker_that_stops_takes_nothing_new) {
     struct sl_event drain = {.kind = SL_EV_DRAIN}, event = submission(ONCE, "1", "\xc0");
     driver_step(&driver, &drain);
