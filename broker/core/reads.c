@@ -265,10 +265,18 @@ static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, co
     }
 }
 
+static bool about_jobs(const struct sl_read *read) {
+    return read->purpose == SL_READ_LOOKUP || read->purpose == SL_READ_QUERY;
+}
+
 int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply) {
     struct sl_link *link = sl_list_first(&self->reads);
     while (link && read_of(link)->call.serial != reply->serial) link = sl_list_next(&self->reads, link);
     if (!link || reply->status == SL_LEDGER_UNAVAILABLE) return SL_OK; /* forgotten; or asked again after the cut */
+    if (about_jobs(read_of(link)) && self->shards[read_of(link)->call.shard].unsure) {
+        hold(self, read_of(link)); /* it may be of a Redis that went back, or of another owner's doing */
+        return SL_OK;
+    }
     struct sl_read read = *read_of(link);
     sl_list_remove(&self->reads, link);
     sl_pool_give(&self->pool, read_of(link), sizeof read);

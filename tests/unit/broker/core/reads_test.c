@@ -69,3 +69,29 @@ Test(reads, wait_after_a_cut_until_redis_has_told_where_it_stands) {
     cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
     driver_fini(&driver);
 }
+
+/* The owner is fenced while the read is on its way: what it brings is of the successor's doing, and no damage. */
+Test(reads, that_come_while_the_lease_is_asked_are_asked_again) {
+    struct sl_ledger_call read, commit;
+    struct sl_ledger_reply nothing;
+    driver_init(&driver, 0);
+    struct sl_job_id job = driver_submit(&driver, 0, "job", false);
+    driver_wait(&driver, 200);
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_JOB, job);
+    cr_assert(driver_take(&driver, SL_LEDGER_READ_JOB, &read));
+    driver_perform(&driver, &read, &nothing);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    cr_assert(driver_take(&driver, SL_LEDGER_COMMIT, &commit));
+    struct sl_ledger_reply fenced = {.verb = SL_LEDGER_COMMIT, .shard = commit.shard, .serial = commit.serial,
+                                     .status = SL_LEDGER_FENCED, .epoch = commit.epoch + 1};
+    driver_deliver(&driver, &fenced);
+    free((void *)(uintptr_t)commit.body.data);
+    driver_deliver(&driver, &nothing);
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 0, "the lease has not told yet whose the shard is");
+    cr_assert_eq(driver.said[SL_DO_ALARM], 0);
+    driver.holds = false;
+    driver_wait(&driver, 50);
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 1, "it is ours after all");
+    driver_fini(&driver);
+}
