@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 enum {
-    HEARTBEAT_MS = 1000,
-    HEARTBEAT_TIMEOUT_MS = 3000,
+    HEARTBEAT_MS = 2500,
+    HEARTBEAT_TIMEOUT_MS = 5000,
     HANDSHAKE_MS = 3000,
     RECONNECT_MS = 50,
     RECONNECT_MAX_MS = 1000, /* a person waits for it after a broker's restart */
@@ -110,7 +110,8 @@ static void set_options(struct sl_link_socket *self) {
         set_option(self, ZMQ_ROUTER_HANDOVER, 0);
         set_option(self, ZMQ_BACKLOG, BACKLOG);
     } else {
-        /* One side asks, with the time after which the other may give it up too: both see a link that is dead, at half the cost. */
+        /* One side asks, with the time after which the other may give it up too: both see a link that is dead, at half the cost.
+           The heartbeats of the protocol are what decides; these only free what a dead link holds. */
         set_option(self, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
         set_option(self, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
         set_option(self, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
