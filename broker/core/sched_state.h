@@ -118,6 +118,7 @@ struct sl_sched {
     struct sl_list sessions;
     uint64_t sessions_ticked_at; /* ns */
     uint64_t heard_least;        /* ns; no session was heard earlier than that */
+    uint64_t heard_by;           /* ns; until then what was said while this broker was stopped may still come */
     uint64_t slots_total, slots_used;
 
     struct sl_heap timers;     /* struct sl_stage_run */

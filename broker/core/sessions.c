@@ -100,8 +100,9 @@ static void end_silent(struct sl_sched *self, bool was_stopped) {
 
 int sl_sessions_tick(struct sl_sched *self) {
     /* A broker that was stopped for long has heard nobody, and what they said may still wait in its sockets. */
-    bool was_stopped = self->now - self->sessions_ticked_at >= (uint64_t)self->config.lost_ms * 500000u;
+    bool was_stopped = self->sessions_ticked_at && self->now - self->sessions_ticked_at >= (uint64_t)self->config.lost_ms * 500000u;
     self->sessions_ticked_at = self->now;
+    if (was_stopped) self->heard_by = self->now + (uint64_t)self->config.lost_ms * 1000000u;
     if (was_stopped || self->now - self->heard_least >= (uint64_t)self->config.lost_ms * 1000000u) end_silent(self, was_stopped);
     return self->now >= self->next_heartbeat_at ? heartbeats(self) : SL_OK;
 }
@@ -115,6 +116,10 @@ static int timeout_of(struct sl_sched *self, struct sl_stage_run *stage) {
     const struct sl_shard *shard = sl_shard_of(self, stage->job->id);
     if (stage->session && stage->started_n > shard->n_durable) { /* it has not left yet: its time has not begun */
         sl_stage_set_timer(self, stage, self->now + (uint64_t)stage->timeout_ms * 1000000u);
+        return SL_OK;
+    }
+    if (self->now < self->heard_by) {
+        sl_stage_set_timer(self, stage, self->heard_by);
         return SL_OK;
     }
     if (!stage->session) {

@@ -60,3 +60,34 @@ Test(sessions, a_broker_that_was_stopped_gives_its_workers_time_to_be_heard) {
     cr_assert_eq(workers(), 0, "it is silent indeed");
     driver_fini(&driver);
 }
+
+Test(sessions, results_that_wait_in_the_socket_of_a_stopped_broker_are_in_time) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 0, "job", false);
+    struct sl_token first = driver.assigned;
+    driver.now += 600000000000u; /* ten minutes */
+    driver_wait(&driver, 20);
+    cr_assert_eq(driver.said[SL_DO_ASSIGN], 1, "no second attempt");
+    driver.assigned = first;
+    driver_result(&driver, SL_OUTCOME_DONE);
+    struct sl_sched_figures figures;
+    sl_sched_figures(driver.core, &figures);
+    cr_assert_eq(figures.ended_total, 1);
+    cr_assert_eq(figures.stale, 0);
+    driver_fini(&driver);
+}
+
+Test(sessions, an_attempt_that_a_stopped_broker_hears_nothing_of_times_out) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 0, "job", false);
+    driver.now += 600000000000u;
+    for (int i = 0; i < 10; i++) {
+        struct sl_event beat = {.kind = SL_EV_HEARTBEAT};
+        beat.heartbeat = (struct sl_ev_heartbeat){
+            .peer = DRIVER_PEER_WORKER, .slots = 4, .in_flight = &driver.assigned, .in_flight_count = 1};
+        driver_step(&driver, &beat);
+        driver_wait(&driver, 10000);
+    }
+    cr_assert_geq(driver.said[SL_DO_CANCEL], 1);
+    driver_fini(&driver);
+}
