@@ -347,17 +347,17 @@ def main():
     stages, hop = (lambda f: f["stages_per_second"]), (lambda f: 1000 * f["hop_ms"]["p50"])
     jobs = 400 * scale
 
-    def rate(name, workload, hops, **cluster):
+    def rate(name, workload, hops, *floor_options, jobs=jobs, **cluster):
         return lambda: compare(name, runs, lambda: cluster_bench(build, workload, jobs, 1000, **cluster),
-                               lambda: floor(build, jobs, 1000, hops, fsync=cluster.get("fsync", "always")), stages)
+                               lambda: floor(build, jobs, 1000, hops, *floor_options, fsync=cluster.get("fsync", "always")), stages)
 
     parts = {
         "chain": rate("chain inline", "chain", 8),
-        "chain-records": lambda: compare("chain, 1 KiB records", runs, lambda: cluster_bench(build, "chain", jobs, 1000),
-                                         lambda: floor(build, jobs, 1000, 8, "-s"), stages),
+        "chain-records": rate("chain, 1 KiB records", "chain", 8, "-s"),
         "chain-host": rate("chain host", "chain", 8, isolation="host", slots=4, prefetch=64),
         "chain-everysec": rate("chain everysec", "chain", 8, fsync="everysec"),
-        "flat": rate("flat inline", "flat", 1),
+        "flat": rate("flat inline", "flat", 1, jobs=5 * jobs),
+        "flat-records": rate("flat, 1 KiB records", "flat", 1, "-s", jobs=5 * jobs),
         "dag": rate("auto DAG inline", "dag", 8),
         "one": lambda: compare("one at a time, us/hop", runs, lambda: cluster_bench(build, "chain", 10 * scale, 1),
                                lambda: floor(build, 10 * scale, 1, 8), hop, lower_is_better=True),
