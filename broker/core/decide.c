@@ -42,7 +42,7 @@ static int reserve(struct sl_sched *self, struct sl_shard *shard, const struct s
 
 static void put_in_batch(struct sl_sched *self, struct sl_shard *shard, const struct sl_transition *transition) {
     size_t before = shard->batch.size;
-    if (shard->batch.size == 0) sl_batch_begin(&shard->batch, shard->commit_n);
+    if (shard->batch.size == 0) sl_batch_begin(&shard->batch, shard->commit_n, shard->digest);
     sl_batch_add(&shard->batch, &self->scratch, transition);
     SL_ASSERT(!shard->batch.failed);
     shard->batch_count++;

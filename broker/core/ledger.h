@@ -10,7 +10,7 @@
 enum sl_ledger_verb {
     /* Numbered writes, on the connection for writes, in the order of the calls. Each is performed only if the lease holds exactly
      * (epoch, owner, n), and then makes n + 1 of it; else the reply says FENCED or AT. */
-    SL_LEDGER_COMMIT, /* appends body to the log as entry n + 1; digest becomes that of the lease */
+    SL_LEDGER_COMMIT, /* appends body to the log as entry n + 1; digest becomes that of the lease, n + 1 its `last` */
     SL_LEDGER_SETTLE, /* performs the operations in body, sets ckpt, trims the log up to it, sets tries to 0 */
     SL_LEDGER_BEAT,   /* changes n and time only */
     SL_LEDGER_RELEASE, /* as BEAT, and the shard has no owner any more */
@@ -80,6 +80,7 @@ struct sl_ledger_reply {
     uint64_t ckpt;
     uint64_t time_ms;
     uint64_t from;
+    uint64_t last; /* number of the newest commit, that of `digest`; 0: there is none */
     uint64_t tries;
     struct sl_bytes text;
     const struct sl_ledger_item *items;

@@ -102,7 +102,8 @@ int sl_owner_acquired(struct sl_sched *self, struct sl_shard *shard, const struc
     shard->unsure = false;
     shard->from = shard->n_sealed = shard->n_durable = reply->n;
     shard->digest = shard->digest_durable = reply->digest;
-    shard->ckpt = shard->commit_n = reply->ckpt;
+    shard->ckpt = reply->ckpt;
+    shard->commit_n = reply->last;
     shard->time_base_ms = reply->time_ms;
     shard->time_base_ns = self->now;
     shard->write_at = self->now;

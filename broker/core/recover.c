@@ -2,7 +2,17 @@
  * live decisions. A transition numbered <= a record's `at` is in that record already (reliability, B3 rule 3). */
 #include "sched_state.h"
 
-enum { LOG_PAGE = 32 };
+#include "base/text.h"
+
+enum { LOG_PAGE = 32, READINGS = 2 /* that must show damage */ };
+
+int sl_shard_damaged(struct sl_shard *shard, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    sl_text_format_list(shard->recovery.damage, sizeof shard->recovery.damage, format, args);
+    va_end(args);
+    return SL_E_DAMAGED;
+}
 
 static int next_read(struct sl_sched *self, struct sl_shard *shard, uint64_t cursor) {
     struct sl_ledger_call call = {.shard = shard->index, .verb = SL_LEDGER_READ_LIVE, .cursor = cursor};
@@ -37,8 +47,19 @@ int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard) {
     sl_recover_clear(self, shard);
     sl_shard_forget(self, shard);
     shard->asks_catalog = false;
-    shard->recovery.log_from = shard->recovery.commit_n = shard->ckpt;
+    shard->recovery.log_from = shard->ckpt;
     return next_read(self, shard, 0);
+}
+
+void sl_recover_again(struct sl_sched *self, struct sl_shard *shard) {
+    if (shard->suspicions >= READINGS) {
+        char why[SL_DAMAGE_TEXT_SIZE + 128];
+        sl_text_format(why, sizeof why, "%s; put back a sound copy of Redis' data (of a replica or a backup), then start the brokers again",
+                       shard->recovery.damage);
+        sl_shard_quarantine(self, shard, why);
+        return;
+    }
+    (void)sl_recover_begin(self, shard); /* on no memory the next UP tries again */
 }
 
 static int note_seen(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, uint64_t at, bool damaged) {
@@ -81,9 +102,10 @@ static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct
     rc = sl_record_read_head(&shard->table, item->value, sl_pipeline_find, self, &job);
     if (rc == SL_E_NO_MEMORY || may_be_told(shard, rc)) return rc;
     if (rc) return park(self, shard, id);
-    if (job->at > shard->n_sealed) { /* as take_entry */
+    if (job->at > shard->n_sealed) { /* as sl_chain_take */
         sl_job_free(&shard->table, &job);
-        return SL_E_DAMAGED;
+        return sl_shard_damaged(shard, "a job's record is newer than the lease's newest write, %llu",
+                                (unsigned long long)shard->n_sealed);
     }
     job->id = id;
     sl_idmap_insert(&shard->table.jobs, job);
@@ -95,11 +117,11 @@ static bool is_known(const struct sl_shard *shard, struct sl_job_id id) {
 }
 
 /* Asks for the records of the jobs that an entry names and that are not known. */
-static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, struct sl_bytes batch) {
+static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, uint64_t n, struct sl_bytes batch) {
     struct sl_batch_reader reader;
     struct sl_transition transition;
     int rc = sl_batch_open(batch, &reader);
-    if (rc) return rc;
+    SL_ASSERT(rc == SL_OK);
     while ((rc = sl_batch_next(&reader, &transition)) == 1) {
         if (is_known(shard, transition.job)) continue;
         struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = shard->index, .job = transition.job};
@@ -108,13 +130,13 @@ static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, struct sl
         if (failed) return failed;
         shard->recovery.loads++;
     }
-    return rc;
+    if (rc == SL_OK) return SL_OK;
+    return sl_shard_damaged(shard, "a transition in entry %llu of its log cannot be read", (unsigned long long)n);
 }
 
-/* What a successor wrote while this broker read is not for it: the lease, which is asked then, will say that the shard is lost. */
 static int take_entry(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_item *item) {
-    if (item->n > shard->n_sealed) return SL_E_DAMAGED;
-    int rc = ask_for_jobs(self, shard, item->value);
+    int rc = sl_chain_take(shard, item->n, item->value);
+    if (!rc) rc = ask_for_jobs(self, shard, item->n, item->value);
     if (rc) return rc;
     struct sl_replay_entry *entry = sl_pool_take(&self->pool, sizeof *entry);
     if (!entry) return SL_E_NO_MEMORY;
@@ -153,8 +175,7 @@ static int replay_entry(struct sl_sched *self, struct sl_shard *shard, const str
     struct sl_batch_reader reader;
     struct sl_transition transition;
     int rc = sl_batch_open(sl_blob_bytes(entry->batch), &reader);
-    if (rc) return rc;
-    if (reader.before != shard->recovery.commit_n && reader.before > shard->ckpt) return SL_E_DAMAGED;
+    SL_ASSERT(rc == SL_OK);
     while ((rc = sl_batch_next(&reader, &transition)) == 1) {
         const struct sl_job *job = sl_job_find(&shard->table, transition.job);
         bool again = job && job->at == entry->n && job->first_unsettled > 0; /* the entry's second one of this job */
@@ -162,7 +183,6 @@ static int replay_entry(struct sl_sched *self, struct sl_shard *shard, const str
         int failed = replay_transition(self, shard, entry->n, &transition);
         if (failed) return failed;
     }
-    shard->recovery.commit_n = entry->n;
     return rc;
 }
 
@@ -207,13 +227,13 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     int rc = sl_heap_reserve(&self->timers, sl_shard_running(shard));
     if (!rc) rc = sl_effects_reserve(self, 1);
     if (rc) return rc;
-    shard->commit_n = shard->recovery.commit_n;
 #ifdef SLUICE_PLANTED_BUGS
     if (SL_BUG(self, 17)) forget_tries(shard);
 #endif
     shard->state = SL_SHARD_OPEN;
     shard->opened_at = self->now;
-    shard->suspect = shard->knows_catalog = false;
+    shard->suspicions = 0;
+    shard->knows_catalog = false;
     self->figures.shards_open++;
     sl_recover_clear(self, shard);
     sl_shard_index(self, shard);
@@ -241,8 +261,8 @@ int sl_on_catalog(struct sl_sched *self) {
 }
 
 /* A recovery that cannot go on. No memory: it begins again. A pipeline that is not known: when the catalog has been read again. Damage: a
- * new owner that trims the log under this reader looks the same, so the lease is asked first; what is still damaged at the second reading
- * quarantines the shard. */
+ * new owner that trims the log under this reader looks the same, so the lease is asked; what was damaged at the second reading too, and
+ * behind it the lease is still ours, quarantines the shard. */
 static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
     if (rc == SL_E_NOT_FOUND && ask_catalog(self, shard) == SL_OK) return SL_OK;
     if (rc == SL_E_NO_MEMORY || rc == SL_E_NOT_FOUND) {
@@ -251,13 +271,10 @@ static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
         sl_shard_resume(self, shard);
         return SL_OK;
     }
-    if (!shard->suspect) {
-        shard->suspect = true;
-        sl_shard_resume(self, shard);
-        return SL_OK;
-    }
-    shard->suspect = false;
-    sl_shard_quarantine(self, shard, "the shard's log is damaged: it is quarantined, other shards go on");
+    SL_ASSERT(rc == SL_E_DAMAGED);
+    SL_ASSERT(shard->recovery.damage[0] != '\0');
+    shard->suspicions++;
+    sl_shard_resume(self, shard);
     return SL_OK;
 }
 
@@ -269,17 +286,22 @@ static int advance(struct sl_sched *self, struct sl_shard *shard) {
     return rc ? stop(self, shard, rc) : SL_OK;
 }
 
+static int unreadable(struct sl_shard *shard, const struct sl_ledger_reply *reply) {
+    return sl_shard_damaged(shard, "Redis cannot read it: %.*s", SL_SHOWN(reply->text));
+}
+
 int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply) {
     int rc = SL_OK;
     bool is_log = reply->verb == SL_LEDGER_READ_LOG;
-    if (reply->status != SL_LEDGER_OK) return stop(self, shard, SL_E_DAMAGED);
+    if (reply->status != SL_LEDGER_OK) return stop(self, shard, unreadable(shard, reply));
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
         rc = is_log ? take_entry(self, shard, &reply->items[i]) : take_live(self, shard, &reply->items[i]);
     }
     if (rc) return stop(self, shard, rc);
     if (is_log) {
         shard->recovery.log_done = reply->item_count < LOG_PAGE;
-        return advance(self, shard);
+        if (shard->recovery.log_done) rc = sl_chain_end(shard);
+        return rc ? stop(self, shard, rc) : advance(self, shard);
     }
     shard->recovery.live_done = reply->cursor == 0;
     rc = next_read(self, shard, reply->cursor);
@@ -291,7 +313,7 @@ int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct s
                    const struct sl_ledger_reply *reply) {
     SL_ASSERT(shard->recovery.loads > 0);
     shard->recovery.loads--;
-    if (reply->status != SL_LEDGER_OK) return stop(self, shard, SL_E_DAMAGED); /* an ended job must not be taken for a new one */
+    if (reply->status != SL_LEDGER_OK) return stop(self, shard, unreadable(shard, reply)); /* an ended job must not be taken for a new one */
     int rc = SL_OK;
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
         if (!sl_bytes_is(reply->items[i].key, "r")) continue;

@@ -79,6 +79,14 @@ int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct 
 int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,
                    const struct sl_ledger_reply *reply);
 void sl_recover_clear(struct sl_sched *self, struct sl_shard *shard);
+/* The lease is ours still: what was read before is read again, or, when it looked damaged each time, the shard is quarantined. */
+void sl_recover_again(struct sl_sched *self, struct sl_shard *shard);
+/* Notes what looks damaged, as part of a sentence. Returns SL_E_DAMAGED. */
+int sl_shard_damaged(struct sl_shard *shard, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* chain.c: the next log entry that a recovery reads; its end. 0, or SL_E_DAMAGED, noted, when it is not what was written there. */
+int sl_chain_take(struct sl_shard *shard, uint64_t n, struct sl_bytes batch);
+int sl_chain_end(struct sl_shard *shard);
 
 /* reads.c: questions to the ledger and who waits for their answers. */
 int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_ledger_call call, struct sl_query *query);

@@ -55,6 +55,14 @@ struct sl_replay_entry {
     struct sl_blob *batch;
 };
 
+/* The newest log entry that a recovery has read, and the digest of the chain up to it; n = 0: none yet. */
+struct sl_chain {
+    uint64_t n;
+    struct sl_digest digest;
+};
+
+enum { SL_DAMAGE_TEXT_SIZE = 256 };
+
 /* Where a recovery is. */
 struct sl_recovery {
     bool live_done;
@@ -63,7 +71,8 @@ struct sl_recovery {
     struct sl_list entries;  /* log entries that wait for the records of their jobs */
     struct sl_idmap seen;    /* struct sl_seen_job */
     uint32_t loads;          /* records asked for and not here yet */
-    uint64_t commit_n;       /* the newest entry replayed */
+    struct sl_chain chain;
+    char damage[SL_DAMAGE_TEXT_SIZE]; /* what looked damaged, as part of a sentence; empty: nothing did */
 };
 
 struct sl_shard {
@@ -72,7 +81,7 @@ struct sl_shard {
     bool unsure;          /* the connection was cut: RESUME will tell what Redis holds */
     bool asks_catalog;    /* RECOVERING: waits for the pipelines that Redis holds */
     bool knows_catalog;   /* RECOVERING: has been told them since it began */
-    bool suspect;         /* what was read of it looked damaged: read once more, while the lease is still ours */
+    uint32_t suspicions;  /* RECOVERING: how often what was read of it looked damaged; believed when the lease is still ours behind it */
     bool releasing;       /* drain: its release is sealed */
     bool released;        /* drain: given back */
     uint64_t acquire_serial; /* of the ACQUIRE whose answer counts */

@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-enum { BATCH_FORMAT = 1, CRC_BYTES = 4, FIXED_BYTES_MAX = 192 };
+enum { BATCH_FORMAT = 1, HEAD_FIELDS = 3, HEAD_FIELDS_MAX = 16, CRC_BYTES = 4, FIXED_BYTES_MAX = 192 };
 
 const char *sl_transition_word(enum sl_transition_kind kind) {
     switch (kind) {
@@ -20,11 +20,12 @@ const char *sl_transition_word(enum sl_transition_kind kind) {
     return "?";
 }
 
-void sl_batch_begin(struct sl_buf *batch, uint64_t before) {
+void sl_batch_begin(struct sl_buf *batch, uint64_t before, struct sl_digest digest) {
     SL_ASSERT(batch->size == 0);
-    sl_mp_array(batch, 2);
+    sl_mp_array(batch, HEAD_FIELDS);
     sl_mp_uint(batch, BATCH_FORMAT);
     sl_mp_uint(batch, before);
+    sl_mp_bin(batch, sl_bytes(digest.bytes, sizeof digest.bytes));
 }
 
 void sl_batch_end(struct sl_buf *batch) {
@@ -164,11 +165,12 @@ int sl_batch_open(struct sl_bytes batch, struct sl_batch_reader *out_reader) {
     uint32_t crc = (uint32_t)tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 | (uint32_t)tail[3] << 24;
     if (crc != sl_crc32c(content)) return SL_E_DAMAGED;
     struct sl_batch_reader reader = {.reader = sl_mp_reader(content)};
-    if (sl_mp_read_array(&reader.reader, 2) != 2) return SL_E_DAMAGED;
+    uint32_t size = sl_mp_read_array(&reader.reader, HEAD_FIELDS_MAX);
     uint64_t format = sl_mp_read_uint(&reader.reader, UINT32_MAX);
+    if (!reader.reader.rc && format != BATCH_FORMAT) return SL_E_VERSION;
     reader.before = sl_mp_read_uint(&reader.reader, UINT64_MAX);
-    if (reader.reader.rc) return SL_E_DAMAGED;
-    if (format != BATCH_FORMAT) return SL_E_VERSION;
+    sl_mp_read_bin_exact(&reader.reader, reader.digest.bytes, sizeof reader.digest.bytes);
+    if (reader.reader.rc || size != HEAD_FIELDS) return SL_E_DAMAGED;
     *out_reader = reader;
     return SL_OK;
 }

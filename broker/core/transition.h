@@ -1,6 +1,6 @@
 /* The facts that the log holds, as structs and as bytes. A batch is one log entry:
  *
- *   msgpack array [format, number of the commit before]
+ *   msgpack array [format, number of the commit before, digest of the chain up to that commit (bin 16)]
  *   per transition: msgpack array [job id (bin 16), CRC32C of the body, body (bin)]; body is an array that starts with the kind
  *   CRC32C of all that, 4 bytes little-endian
  *
@@ -84,8 +84,8 @@ struct sl_transition {
     };
 };
 
-/* Appends the head of a batch whose commit follows commit `before`. */
-void sl_batch_begin(struct sl_buf *batch, uint64_t before);
+/* Appends the head of a batch whose commit follows commit `before`, up to which the chain's digest is `digest`. */
+void sl_batch_begin(struct sl_buf *batch, uint64_t before, struct sl_digest digest);
 /* Appends a transition. `scratch` is for the body. Failure is kept in batch->failed. */
 void sl_batch_add(struct sl_buf *batch, struct sl_buf *scratch, const struct sl_transition *transition);
 /* Appends the CRC: the batch is whole. */
@@ -97,7 +97,8 @@ size_t sl_transition_size_max(const struct sl_transition *transition);
 /* Walks a batch. Opening checks the CRC of the whole. */
 struct sl_batch_reader {
     struct sl_mp_reader reader;
-    uint64_t before; /* number of the commit before */
+    uint64_t before;         /* number of the commit before */
+    struct sl_digest digest; /* of the chain up to that commit */
 };
 /* 0; SL_E_DAMAGED; SL_E_VERSION for a format that this program does not know. */
 int sl_batch_open(struct sl_bytes batch, struct sl_batch_reader *out_reader);

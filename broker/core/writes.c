@@ -2,6 +2,10 @@
  * (reliability, B3 rule 1, and B5). */
 #include "sched_state.h"
 
+#include "base/text.h"
+
+enum { SENTENCE_SIZE = 640 };
+
 static struct sl_write *write_of(struct sl_link *link) {
     return SL_CONTAINER(link, struct sl_write, link);
 }
@@ -146,7 +150,8 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
     sl_shard_forget(self, shard);
     if (shard->state == SL_SHARD_OPEN) self->figures.shards_open--;
     shard->state = state;
-    shard->unsure = shard->suspect = shard->asks_catalog = shard->knows_catalog = false;
+    shard->unsure = shard->asks_catalog = shard->knows_catalog = false;
+    shard->suspicions = 0;
     shard->seen_epoch = shard->seen_n = 0;
     shard->still_polls = 0;
     shard->still_since = self->now;
@@ -155,7 +160,9 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
 }
 
 void sl_shard_quarantine(struct sl_sched *self, struct sl_shard *shard, const char *why) {
-    sl_alarm(self, shard, why);
+    char sentence[SENTENCE_SIZE];
+    sl_text_format(sentence, sizeof sentence, "shard %u is quarantined and other shards go on: %s", (unsigned)shard->index, why);
+    sl_alarm(self, shard, sentence);
     sl_shard_drop(self, shard, SL_SHARD_QUARANTINED);
 }
 
@@ -249,7 +256,7 @@ static void resume_own(struct sl_sched *self, struct sl_shard *shard, const stru
     self->figures.resent += shard->writes.count;
     if (shard->n_durable > durable_before && sl_effects_reserve(self, 1) == SL_OK) sl_shard_release(self, shard);
     if (shard->state == SL_SHARD_RECOVERING) {
-        (void)sl_recover_begin(self, shard); /* reads of the old connection are gone; on no memory the next UP tries again */
+        sl_recover_again(self, shard); /* reads of the old connection are gone */
         return;
     }
     sl_shard_send(self, shard);

@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 
-enum { LEASE_FIELDS = 8, JOB_PARTS = 3 };
+enum { LEASE_FIELDS = 9, JOB_PARTS = 3 };
 
 void sl_ledger_scratch_init(struct sl_ledger_scratch *self) {
     *self = (struct sl_ledger_scratch){.item_capacity = 0};
@@ -182,6 +182,7 @@ static void read_acquired(struct decoding *self, redisReply *const *members) {
     self->out->ckpt = number_of(self, members[4]);
     self->out->time_ms = number_of(self, members[5]);
     self->out->tries = number_of(self, members[6]);
+    self->out->last = number_of(self, members[7]);
     self->out->owner = self->call->owner;
     if (self->out->epoch != self->call->new_epoch) fail_shape(self);
 }
@@ -190,7 +191,7 @@ static void read_acquire(struct decoding *self, const redisReply *reply) {
     redisReply *const *members = members_of(self, reply, SIZE_MAX);
     if (!members || reply->elements == 0) {
         fail_shape(self);
-    } else if (is_word(members[0], "OK") && reply->elements == 7) {
+    } else if (is_word(members[0], "OK") && reply->elements == 8) {
         read_acquired(self, members);
     } else if (is_word(members[0], "LOST") && reply->elements == 4) {
         self->out->status = SL_LEDGER_LOST;
@@ -213,6 +214,7 @@ static void read_lease(struct decoding *self, const redisReply *reply) {
     self->out->time_ms = number_of(self, members[5]);
     self->out->from = number_of(self, members[6]);
     self->out->tries = number_of(self, members[7]);
+    self->out->last = number_of(self, members[8]);
 }
 
 /* Reads. */

@@ -15,7 +15,7 @@ end
 local function commit(k, a)
   local no = turn(k[1], a); if no then return no end
   redis.call('XADD', k[2], a[4] .. '-0', 'b', a[7])
-  redis.call('HSET', k[1], 'n', a[4], 't', a[5], 'dig', a[6])
+  redis.call('HSET', k[1], 'n', a[4], 't', a[5], 'dig', a[6], 'last', a[4])
   return {'OK', a[4]}
 end
 
@@ -62,18 +62,18 @@ end
 
 -- keys: lease              args: seen_epoch seen_n new_epoch new_owner
 local function acquire(k, a)
-  local l = redis.call('HMGET', k[1], 'epoch', 'n', 'dig', 'ckpt', 't', 'owner')
+  local l = redis.call('HMGET', k[1], 'epoch', 'n', 'dig', 'ckpt', 't', 'owner', 'last')
   if (l[1] or '0') ~= a[1] or (l[2] or '0') ~= a[2] or not less(a[1], a[3]) then
     return {'LOST', l[1] or '0', l[2] or '0', l[6] or ''}
   end
-  local n, dig, ckpt, t = l[2] or '0', l[3] or '', l[4] or '0', l[5] or '0'
-  redis.call('HSET', k[1], 'epoch', a[3], 'owner', a[4], 'n', n, 'dig', dig, 'ckpt', ckpt, 't', t, 'from', n)
-  return {'OK', a[3], n, dig, ckpt, t, tostring(redis.call('HINCRBY', k[1], 'tries', 1))}
+  local n, dig, ckpt, t, last = l[2] or '0', l[3] or '', l[4] or '0', l[5] or '0', l[7] or '0'
+  redis.call('HSET', k[1], 'epoch', a[3], 'owner', a[4], 'n', n, 'dig', dig, 'ckpt', ckpt, 't', t, 'from', n, 'last', last)
+  return {'OK', a[3], n, dig, ckpt, t, tostring(redis.call('HINCRBY', k[1], 'tries', 1)), last}
 end
 
 local function resume(k)
-  local l = redis.call('HMGET', k[1], 'epoch', 'owner', 'n', 'dig', 'ckpt', 't', 'from', 'tries')
-  for i = 1, 8 do l[i] = l[i] or '' end
+  local l = redis.call('HMGET', k[1], 'epoch', 'owner', 'n', 'dig', 'ckpt', 't', 'from', 'tries', 'last')
+  for i = 1, 9 do l[i] = l[i] or '' end
   return l
 end
 

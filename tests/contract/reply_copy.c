@@ -76,6 +76,7 @@ void reply_copy_compare(const struct sl_ledger_reply *a, const struct sl_ledger_
     compare_number(out_text, "time_ms", a->time_ms, b->time_ms);
     compare_number(out_text, "from", a->from, b->from);
     compare_number(out_text, "tries", a->tries, b->tries);
+    compare_number(out_text, "last", a->last, b->last);
     compare_number(out_text, "item_count", a->item_count, b->item_count);
     compare_bytes(out_text, "owner", sl_bytes(a->owner.bytes, 16), sl_bytes(b->owner.bytes, 16));
     compare_bytes(out_text, "digest", sl_bytes(a->digest.bytes, 16), sl_bytes(b->digest.bytes, 16));

@@ -139,6 +139,19 @@ Test(ledger, continues_after_a_release) {
     expect(commit_call(2, 'b', 2, "y"), SL_LEDGER_OK, 3);
 }
 
+Test(ledger, names_the_newest_commit_whatever_is_written_behind_it) {
+    cr_assert(both_call(&both, acquire_call(0, 0, 1, 'a'))->last == 0);
+    expect(beat_call(1, 'a', 0), SL_LEDGER_OK, 1);
+    cr_assert(both_call(&both, resume_call())->last == 0);
+    expect(commit_call(1, 'a', 1, "x"), SL_LEDGER_OK, 2);
+    expect(beat_call(1, 'a', 2), SL_LEDGER_OK, 3);
+    settle_begin(&both);
+    expect(settle_call(&both, 1, 'a', 3, 2), SL_LEDGER_OK, 4);
+    cr_assert(both_call(&both, resume_call())->last == 2);
+    expect(release_call(1, 'a', 4), SL_LEDGER_OK, 5);
+    cr_assert(both_call(&both, acquire_call(1, 5, 2, 'b'))->last == 2);
+}
+
 Test(ledger, counts_tries_until_a_settle) {
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
         cr_assert(both_call(&both, acquire_call(epoch, 0, epoch + 1, 'a'))->tries == epoch + 1);

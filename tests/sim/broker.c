@@ -191,7 +191,10 @@ static void check_held(struct sim_world *world, struct sim_broker *broker, const
 static void note_open(struct sim_world *world, struct sim_broker *broker) {
     for (uint16_t i = 0; i < world->plan.shard_count; i++) {
         if (broker->core->shards[i].state != SL_SHARD_OPEN) broker->open_since[i] = UINT64_MAX;
-        else if (broker->open_since[i] == UINT64_MAX) broker->open_since[i] = world->now;
+        else if (broker->open_since[i] == UINT64_MAX) {
+            broker->open_since[i] = world->now;
+            sim_redis_check_opened(world, i, broker->core->shards[i].epoch, broker->core->shards[i].ckpt);
+        }
     }
 }
 

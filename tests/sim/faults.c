@@ -52,6 +52,12 @@ static void all_crash(struct sim_world *world) {
     sim_redis_crash(world);
 }
 
+/* The owner dies with it: whoever reads the log next must notice. */
+static void harm_log(struct sim_world *world) {
+    int owner = sim_redis_harm_log(world, (uint16_t)any(world, world->plan.shard_count));
+    if (owner >= 0) crash_broker(world, (uint32_t)owner);
+}
+
 void sim_fault_now(struct sim_world *world, enum sim_fault fault) {
     uint32_t broker = any(world, world->plan.broker_count), worker = any(world, world->plan.worker_count);
     uint32_t client = any(world, world->plan.client_count);
@@ -110,6 +116,9 @@ void sim_fault_now(struct sim_world *world, enum sim_fault fault) {
         return;
     case SIM_FAULT_REDIS_BACK:
         sim_redis_back(world);
+        return;
+    case SIM_FAULT_LOG_HARM:
+        harm_log(world);
         return;
     case SIM_FAULT_COUNT:
         break;

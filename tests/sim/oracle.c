@@ -122,6 +122,11 @@ static struct sim_broker *owner_of(struct sim_world *world, uint16_t shard) {
 
 bool sim_oracle_is_owned(struct sim_world *world, char *why, size_t size) {
     for (uint16_t shard = 0; shard < world->plan.shard_count; shard++) {
+        if (sim_redis_is_harm_open(world, shard)) {
+            snprintf(why, size, "nobody said that entry %llu of shard %u is harmed", (unsigned long long)world->redis->harmed_n[shard],
+                     (unsigned)shard);
+            return false;
+        }
         if (world->redis->damaged[shard] || owner_of(world, shard)) continue;
         snprintf(why, size, "nobody decides about shard %u", (unsigned)shard);
         return false;

@@ -293,6 +293,9 @@ static void on_commit(struct sim_world *world, struct sim_shard *shard, const st
     if (reader.before != shard->commit_n)
         VIOLATED(world, "I3", "shard %u: commit %llu names %llu as the one before, which is %llu", (unsigned)call->shard,
                  (unsigned long long)shard->n, (unsigned long long)reader.before, (unsigned long long)shard->commit_n);
+    if (!sl_digest_equal(reader.digest, shard->digest))
+        VIOLATED(world, "I3", "shard %u: commit %llu names another digest than that of the commit before", (unsigned)call->shard,
+                 (unsigned long long)shard->n);
     shard->digest = sl_digest_chain(shard->digest, call->body);
     if (!sl_digest_equal(shard->digest, call->digest))
         VIOLATED(world, "I3", "shard %u: the chain breaks at commit %llu", (unsigned)call->shard, (unsigned long long)shard->n);

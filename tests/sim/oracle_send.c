@@ -205,6 +205,13 @@ void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct s
 }
 
 void sim_oracle_on_alarm(struct sim_world *world, const struct sl_effect *effect) {
+    char text[1024], entry[32];
     world->oracle->alarms++;
-    if (effect->shard < SIM_SHARDS_MAX) world->oracle->shards[effect->shard].alarmed = true;
+    if (effect->shard >= SIM_SHARDS_MAX) return;
+    world->oracle->shards[effect->shard].alarmed = true;
+    snprintf(text, sizeof text, "%.*s", (int)effect->text.size, (const char *)effect->text.data);
+    if (!strstr(text, "is quarantined")) return;
+    if (!world->redis->damaged[effect->shard]) sim_violated(world, "I3", "a false alarm: %s", text);
+    snprintf(entry, sizeof entry, "entry %llu", (unsigned long long)world->redis->harmed_n[effect->shard]);
+    if (strstr(text, entry)) world->redis->harm_named[effect->shard] = true;
 }

@@ -33,7 +33,8 @@ enum {
     X(DAMAGE, "damage")                                                                                                \
     X(DRAIN, "drain")                                                                                                  \
     X(ALL_CRASH, "all-crash")                                                                                          \
-    X(REDIS_BACK, "redis-goes-back")
+    X(REDIS_BACK, "redis-goes-back")                                                                                   \
+    X(LOG_HARM, "log-is-harmed")
 
 enum sim_fault {
 #define X(name, word) SIM_FAULT_##name,

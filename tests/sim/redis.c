@@ -63,6 +63,7 @@ static void note_damage(struct sim_world *world, const struct sl_ledger_call *ca
     struct sl_job_id id = call->job;
     if (call->verb == SL_LEDGER_READ_LOG) {
         world->redis->damaged[call->shard] = true;
+        world->redis->harmed_n[call->shard] = 0; /* the first thing that looks damaged is named, and that may be this */
         return;
     }
     if (call->verb != SL_LEDGER_READ_JOB) memcpy(id.bytes, item->key.data, sizeof id.bytes);

@@ -31,6 +31,9 @@ struct sim_redis {
     struct ledger_twin *old;             /* an earlier state of the disk; NULL: none was kept */
     bool went_back[SIM_SHARDS_MAX];      /* the disk was set back to before what it had acknowledged of the shard */
     uint32_t owner[SIM_SHARDS_MAX], owner_life[SIM_SHARDS_MAX]; /* the broker that must notice it */
+    uint64_t harmed_n[SIM_SHARDS_MAX];     /* an entry of the shard's log that was lost or changed; 0: none, or it is settled */
+    uint64_t harmed_epoch[SIM_SHARDS_MAX]; /* who reads the log under a later one must notice */
+    bool harm_named[SIM_SHARDS_MAX];       /* an alarm named it */
     struct sim_message *unsynced, **unsynced_end;
     bool syncing;
     struct sim_link links[SIM_BROKERS_MAX];
@@ -56,6 +59,16 @@ void sim_redis_keep(struct sim_world *world);
 /* Redis crashes, and its disk is as it was when it was kept. Only while each shard that loses something has a living owner: without
  * one nobody can know (reliability, B2). */
 void sim_redis_back(struct sim_world *world);
+/* An entry of the shard's log, the last or any, is lost, or holds other bytes with a right checksum. Returns the living broker that owned the
+ * shard, or -1: there is none, or nothing was harmed. */
+int sim_redis_harm_log(struct sim_world *world, uint16_t shard);
+/* A broker has read the shard and decides about its jobs now. */
+void sim_redis_check_opened(struct sim_world *world, uint16_t shard, uint64_t epoch, uint64_t ckpt);
+/* Whether what was harmed of the shard's log must still be noticed by somebody. */
+bool sim_redis_is_harm_open(struct sim_world *world, uint16_t shard);
+/* The living broker whose incarnation holds the lease, or -1; the lease as a twin holds it. */
+int sim_redis_living_owner(struct sim_world *world, const struct sl_ledger_reply *lease);
+struct sl_ledger_reply sim_redis_lease(struct ledger_twin *twin, uint16_t shard);
 /* At the end: every broker that could know that Redis went back has raised an alarm. */
 void sim_redis_check_back(struct sim_world *world);
 

@@ -47,6 +47,18 @@ Test(story_of_a_loss, a_second_broker_takes_the_shard_of_a_dead_one) {
     story_is(&story, "a_second_broker_takes_the_shard_of_a_dead_one");
 }
 
+Test(story_of_a_loss, redis_loses_the_newest_entry_of_a_log) {
+    story_init(&story);
+    story_begin(&story);
+    story_until(&story, "A: COMMIT s0 n=1: j1 submitted; j1 s0 #1 started: OK");
+    story_until(&story, "client 1  ACCEPTED");
+    story_kill_broker(&story, 0);
+    story_lose_entry(&story, 0, 1);
+    story_start_broker(&story, 0);
+    story_until(&story, "broker A  drops shard 0");
+    story_is(&story, "redis_loses_the_newest_entry_of_a_log");
+}
+
 Test(story_of_a_loss, a_broker_that_slept_too_long_is_fenced) {
     story_init(&story);
     story.plan.broker_count = 2;

@@ -73,6 +73,13 @@ void story_cut_ledger(struct story *story, uint32_t broker) {
     sim_link_cut(&story->world, broker);
 }
 
+void story_lose_entry(struct story *story, uint16_t shard, uint64_t n) {
+    struct sim_redis *redis = story->world.redis;
+    sim_trace_line(&story->world, SIM_WHO_REDIS, 0, "loses entry %u of shard %u", (unsigned)n, (unsigned)shard);
+    cr_assert(ledger_twin_lose_entry(redis->disk, shard, n) && ledger_twin_lose_entry(redis->memory, shard, n));
+    redis->damaged[shard] = true;
+}
+
 static void read_golden(const char *path, struct sl_buf *golden) {
     char part[4096];
     size_t size;

@@ -30,6 +30,9 @@ void story_kill_worker(struct story *story, uint32_t worker);
 /* Both connections of the broker to Redis are cut; what Redis performed stays, its replies are lost. */
 void story_cut_ledger(struct story *story, uint32_t broker);
 
+/* Redis loses an entry of a shard's log, and does not know it. */
+void story_lose_entry(struct story *story, uint16_t shard, uint64_t n);
+
 /* The trace must be that of traces/NAME.txt, line by line. Then the world ends. With STORY_WRITE=1 in the environment the file is
  * written instead: read what changed in it before it is committed. */
 void story_is(struct story *story, const char *name);

@@ -91,6 +91,40 @@ int ledger_twin_copy(struct ledger_twin *self, const struct ledger_twin *other) 
     return 0;
 }
 
+static struct twin_entry *entry_at(struct twin_log *log, uint64_t n) {
+    for (size_t i = 0; i < log->count; i++) {
+        if (log->entries[log->first + i].n == n) return &log->entries[log->first + i];
+    }
+    return NULL;
+}
+
+bool ledger_twin_lose_entry(struct ledger_twin *self, uint16_t shard, uint64_t n) {
+    struct twin_log *log = &shard_of(self, shard)->log;
+    struct twin_entry *entry = entry_at(log, n);
+    if (!entry) return false;
+    store_value_drop(self->alloc, entry->batch);
+    const struct twin_entry *end = log->entries + log->first + log->count;
+    memmove(entry, entry + 1, (size_t)(end - entry - 1) * sizeof *entry);
+    log->count--;
+    return true;
+}
+
+bool ledger_twin_change_entry(struct ledger_twin *self, uint16_t shard, uint64_t n, struct sl_bytes bytes) {
+    struct twin_entry *entry = entry_at(&shard_of(self, shard)->log, n);
+    if (!entry) return false;
+    store_value_drop(self->alloc, entry->batch);
+    entry->batch = store_value_new(self->alloc, bytes);
+    return true;
+}
+
+bool ledger_twin_move_entry(struct ledger_twin *self, uint16_t shard, uint64_t n, uint64_t new_n) {
+    struct twin_entry *entry = entry_at(&shard_of(self, shard)->log, n);
+    if (!entry) return false;
+    SL_ASSERT(new_n > n);
+    entry->n = new_n;
+    return true;
+}
+
 void ledger_twin_trouble(struct ledger_twin *self, const char *text) {
     self->trouble = text;
 }
@@ -125,6 +159,7 @@ static void commit(struct ledger_twin *self, struct twin_shard *shard, const str
     if (!is_turn(&shard->lease, call, reply)) return;
     log_append(self, &shard->log, call->n + 1, store_value_new(self->alloc, call->body));
     shard->lease.digest = call->digest;
+    shard->lease.last = call->n + 1;
     performed(&shard->lease, call, reply);
 }
 
@@ -161,6 +196,7 @@ static void tell_lease(const struct twin_lease *lease, struct sl_ledger_reply *r
     reply->ckpt = lease->ckpt;
     reply->time_ms = lease->time_ms;
     reply->from = lease->from;
+    reply->last = lease->last;
     reply->tries = lease->tries;
 }
 

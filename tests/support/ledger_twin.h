@@ -22,6 +22,12 @@ int ledger_twin_call(struct ledger_twin *self, const struct sl_ledger_call *call
  * few words a field. Keep a twin aside as a snapshot, copy it back, and Redis has gone back in time. Always 0. */
 int ledger_twin_copy(struct ledger_twin *self, const struct ledger_twin *other);
 
+/* Damage that Redis would not notice: the log's entry of that number is gone, holds other bytes, or, the last one, stands under another
+ * number. false: there is no such entry. */
+bool ledger_twin_lose_entry(struct ledger_twin *self, uint16_t shard, uint64_t n);
+bool ledger_twin_change_entry(struct ledger_twin *self, uint16_t shard, uint64_t n, struct sl_bytes bytes);
+bool ledger_twin_move_entry(struct ledger_twin *self, uint16_t shard, uint64_t n, uint64_t new_n);
+
 /* While text is not NULL (borrowed), every call is answered UNAVAILABLE with it and does nothing. */
 void ledger_twin_trouble(struct ledger_twin *self, const char *text);
 

@@ -9,7 +9,7 @@
 struct twin_lease {
     bool exists;
     bool owned;
-    uint64_t epoch, n, ckpt, time_ms, from, tries;
+    uint64_t epoch, n, ckpt, time_ms, from, tries, last;
     struct sl_incarnation owner; /* zero bytes when not owned */
     struct sl_digest digest;     /* zero bytes before the first commit */
 };

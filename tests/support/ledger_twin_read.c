@@ -164,6 +164,7 @@ static void dump_lease(struct ledger_dump *dump, struct sl_bytes key, const stru
     dump_number(dump, key, "t", lease->time_ms);
     dump_number(dump, key, "from", lease->from);
     dump_number(dump, key, "tries", lease->tries);
+    dump_number(dump, key, "last", lease->last);
     ledger_dump_add(dump, key, sl_text("owner"), lease->owned ? sl_bytes(lease->owner.bytes, 16) : sl_bytes(NULL, 0));
     ledger_dump_add(dump, key, sl_text("dig"), unless_zero(lease->digest.bytes));
 }

@@ -7,6 +7,7 @@
 #include "sim/shapes.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void dump(const struct core_driver *driver, struct sl_buf *buf) {
@@ -24,6 +25,9 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
     if (effect->kind == SL_DO_ANSWER) {
         struct sl_mp_reader reader = sl_mp_reader(effect->answer.items);
         driver->answer_count = sl_mp_read_array(&reader, UINT32_MAX);
+    }
+    if (effect->kind == SL_DO_ALARM) {
+        (void)snprintf(driver->alarm, sizeof driver->alarm, "%.*s", (int)effect->text.size, (const char *)effect->text.data);
     }
     if (effect->kind == SL_DO_REJECTED) driver->rejected = effect->rejected.code;
     if (effect->kind != SL_DO_CALL) return;
@@ -136,7 +140,7 @@ void driver_init(struct core_driver *driver, uint64_t fail_at) {
     sl_failing_alloc_init(&driver->memory, UINT64_MAX);
     driver->now = 1000000000u;
     cr_assert_eq(ledger_twin_new(sl_alloc_system(), &driver->twin), 0);
-    new_core(driver, 1);
+    new_core(driver, driver->incarnation = 1);
     if (fail_at) driver->memory.countdown = fail_at - 1;
     tell_catalog(driver, DRIVER_SHAPES);
     struct sl_event up = {.kind = SL_EV_LEDGER_UP};
@@ -147,7 +151,7 @@ void driver_init(struct core_driver *driver, uint64_t fail_at) {
 
 void driver_succeed(struct core_driver *driver, uint32_t pipelines) {
     sl_sched_free(&driver->core);
-    new_core(driver, 2);
+    new_core(driver, ++driver->incarnation);
     tell_catalog(driver, pipelines);
     struct sl_event up = {.kind = SL_EV_LEDGER_UP};
     driver_step(driver, &up);

@@ -50,8 +50,9 @@ Test(ledger_reply, reads_writes) {
     cr_assert(reply.n == 12 && reply.ckpt == 3 && reply.digest.bytes[0] == '0');
     cr_assert(of(SL_LEDGER_SETTLE, "*2\r\n$3\r\nBAD\r\n$4\r\nckpt\r\n") == SL_LEDGER_FAILED);
     cr_assert(sl_bytes_is(reply.text, "BAD ckpt"));
-    cr_assert(of(SL_LEDGER_ACQUIRE, "*7\r\n$2\r\nOK\r\n$1\r\n3\r\n$1\r\n4\r\n$0\r\n\r\n$1\r\n2\r\n$1\r\n8\r\n$1\r\n1\r\n") == SL_LEDGER_OK);
+    cr_assert(of(SL_LEDGER_ACQUIRE, "*8\r\n$2\r\nOK\r\n$1\r\n3\r\n$1\r\n4\r\n$0\r\n\r\n$1\r\n2\r\n$1\r\n8\r\n$1\r\n1\r\n$1\r\n3\r\n") == SL_LEDGER_OK);
     cr_assert(reply.epoch == 3 && reply.n == 4 && reply.from == 4 && reply.ckpt == 2 && reply.time_ms == 8 && reply.tries == 1);
+    cr_assert(reply.last == 3);
     cr_assert(of(SL_LEDGER_ACQUIRE, "*4\r\n$4\r\nLOST\r\n$1\r\n9\r\n$1\r\n7\r\n$0\r\n\r\n") == SL_LEDGER_LOST && reply.epoch == 9);
 }
 
@@ -83,7 +84,7 @@ Test(ledger_reply, reads_pages) {
     cr_assert(of(SL_LEDGER_READ_JOB, "*3\r\n$4\r\nhead\r\n$-1\r\n*2\r\n$1\r\nr\r\n$1\r\nx\r\n") == SL_LEDGER_OK);
     cr_assert(reply.item_count == 2 && sl_bytes_is(reply.items[0].key, "live") && sl_bytes_is(reply.items[1].key, "r"));
     cr_assert(of(SL_LEDGER_READ_ENDED, "*2\r\n$16\r\n" OWNER "\r\n$1\r\n8\r\n") == SL_LEDGER_OK && reply.items[0].n == 8);
-    cr_assert(of(SL_LEDGER_READ_LEASE, "*8\r\n$1\r\n1\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n") == SL_LEDGER_OK);
+    cr_assert(of(SL_LEDGER_READ_LEASE, "*9\r\n$1\r\n1\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n") == SL_LEDGER_OK);
 }
 
 Test(ledger_reply, refuses_other_shapes) {
@@ -98,9 +99,9 @@ Test(ledger_reply, refuses_other_shapes) {
         {SL_LEDGER_COMMIT, "*3\r\n$2\r\nOK\r\n$1\r\n5\r\n$1\r\n5\r\n"}, {SL_LEDGER_BEAT, "*2\r\n$6\r\nFENCED\r\n$1\r\n9\r\n"},
         {SL_LEDGER_BEAT, "*4\r\n$6\r\nFENCED\r\n$1\r\n9\r\n$15\r\n0123456789abcde\r\n$2\r\n12\r\n"},
         {SL_LEDGER_BEAT, "*4\r\n$2\r\nAT\r\n$1\r\n9\r\n$-1\r\n$-1\r\n"}, {SL_LEDGER_ACQUIRE, "*2\r\n$2\r\nOK\r\n$1\r\n3\r\n"},
-        {SL_LEDGER_ACQUIRE, "*7\r\n$2\r\nOK\r\n$1\r\n4\r\n$1\r\n4\r\n$0\r\n\r\n$1\r\n2\r\n$1\r\n8\r\n$1\r\n1\r\n"},
-        {SL_LEDGER_ACQUIRE, "*3\r\n$4\r\nLOST\r\n$1\r\n9\r\n$1\r\n7\r\n"}, {SL_LEDGER_RESUME, "*7\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"},
-        {SL_LEDGER_RESUME, "*8\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"}, {SL_LEDGER_READ_LIVE, "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"},
+        {SL_LEDGER_ACQUIRE, "*8\r\n$2\r\nOK\r\n$1\r\n4\r\n$1\r\n4\r\n$0\r\n\r\n$1\r\n2\r\n$1\r\n8\r\n$1\r\n1\r\n$1\r\n3\r\n"},
+        {SL_LEDGER_ACQUIRE, "*3\r\n$4\r\nLOST\r\n$1\r\n9\r\n$1\r\n7\r\n"}, {SL_LEDGER_RESUME, "*8\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n"},
+        {SL_LEDGER_RESUME, "*9\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"}, {SL_LEDGER_READ_LIVE, "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"},
         {SL_LEDGER_READ_LIVE, "*2\r\n$1\r\nx\r\n*0\r\n"}, {SL_LEDGER_READ_LIVE, "*2\r\n$1\r\n0\r\n$1\r\na\r\n"},
         {SL_LEDGER_READ_LIVE, "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$-1\r\n"}, {SL_LEDGER_READ_LOG, "*1\r\n$1\r\na\r\n"},
         {SL_LEDGER_READ_LOG, "*1\r\n*2\r\n$4\r\n12-1\r\n*2\r\n$1\r\nb\r\n$1\r\nx\r\n"},
