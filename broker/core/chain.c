@@ -1,9 +1,9 @@
 /* The chain of a shard's log, checked when the shard is read: every entry against the one before, the last one against the lease. Each
  * entry carries the number and the digest of its predecessor, so the check can begin behind any checkpoint; the lease's digest then
  * proves that the predecessor of the first entry was the true one (reliability, B3). */
-#include "sched_state.h"
+#include "chain.h"
 
-#include "base/text.h"
+#include "sched_state.h"
 
 #define NUMBER(n) ((unsigned long long)(n))
 

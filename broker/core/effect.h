@@ -16,6 +16,7 @@ enum sl_effect_kind {
     SL_DO_RELEASE, /* messages of the shard that rest on a number <= n may leave */
     SL_DO_DROP,    /* messages of the shard that wait must never leave */
     SL_DO_ALARM,   /* tell the operator */
+    SL_DO_KEEP,    /* tell the operator, and keep writes that were given up in a file */
     SL_DO_CATALOG, /* tell all pipelines that Redis holds, then CATALOG */
     SL_DO_TYPE,    /* record a stage type's metadata in the catalog */
     SL_DO_REPLACE_TYPE, /* record it in place of what is there, then tell it by TYPE and answer (peer, re) */
@@ -75,6 +76,17 @@ struct sl_do_assign {
     struct sl_bytes doc_key;
 };
 
+/* Writes of a shard that were not seen durable and never will be. */
+struct sl_do_keep {
+    struct sl_bytes why;         /* the alarm */
+    uint64_t epoch;
+    struct sl_incarnation owner; /* the broker itself */
+    uint64_t n;                  /* number of the first one */
+    uint32_t held;               /* how many there were */
+    uint32_t count;              /* how many are in the file */
+    struct sl_bytes file;        /* its bytes (kept.h); none: there was no memory for them */
+};
+
 struct sl_effect {
     enum sl_effect_kind kind;
     uint16_t shard;
@@ -84,6 +96,7 @@ struct sl_effect {
     union {
         struct sl_ledger_call call;
         struct sl_bytes text; /* ALARM, BYE, RESET */
+        struct sl_do_keep keep;
         struct sl_stage_type type;
         struct sl_do_accepted accepted;
         struct {

@@ -47,15 +47,15 @@ static int acquire(struct sl_sched *self, struct sl_shard *shard) {
     return SL_OK;
 }
 
-static bool is_nobody(struct sl_incarnation owner) {
+bool sl_owner_is_nobody(struct sl_incarnation owner) {
     static const struct sl_incarnation nobody;
     return memcmp(owner.bytes, nobody.bytes, sizeof owner.bytes) == 0;
 }
 
 static bool is_free(const struct sl_sched *self, const struct sl_ledger_reply *reply) {
-    if (reply->epoch == 0 || is_nobody(reply->owner)) return true;
+    if (reply->epoch == 0 || sl_owner_is_nobody(reply->owner)) return true;
     if (memcmp(reply->owner.bytes, self->config.incarnation.bytes, 16) == 0) return true;
-    return !is_nobody(self->config.succeeds) && memcmp(reply->owner.bytes, self->config.succeeds.bytes, 16) == 0;
+    return !sl_owner_is_nobody(self->config.succeeds) && memcmp(reply->owner.bytes, self->config.succeeds.bytes, 16) == 0;
 }
 
 int sl_owner_polled(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply) {

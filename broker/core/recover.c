@@ -3,6 +3,7 @@
 #include "sched_state.h"
 
 #include "base/text.h"
+#include "chain.h"
 
 enum { LOG_PAGE = 32, READINGS = 2 /* that must show damage */ };
 
@@ -53,10 +54,9 @@ int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard) {
 
 void sl_recover_again(struct sl_sched *self, struct sl_shard *shard) {
     if (shard->suspicions >= READINGS) {
-        char why[SL_DAMAGE_TEXT_SIZE + 128];
-        sl_text_format(why, sizeof why, "%s; put back a sound copy of Redis' data (of a replica or a backup), then start the brokers again",
-                       shard->recovery.damage);
-        sl_shard_quarantine(self, shard, why);
+        sl_shard_quarantine(self, shard, shard->n_durable,
+                            "%s; put back a sound copy of Redis' data (of a replica or a backup), then start the brokers again",
+                            shard->recovery.damage);
         return;
     }
     (void)sl_recover_begin(self, shard); /* on no memory the next UP tries again */

@@ -60,8 +60,15 @@ int sl_shard_prove(struct sl_sched *self, struct sl_shard *shard);
 /* Says that messages which rest on durable writes may leave; room for one effect was reserved. */
 void sl_shard_release(struct sl_sched *self, const struct sl_shard *shard);
 void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_state state);
-void sl_shard_quarantine(struct sl_sched *self, struct sl_shard *shard, const char *why);
+/* Drops the shard for good. `found`: where the lease stands that told; 0: none did. The rest is the reason and what to do, as part of a
+ * sentence. */
+void sl_shard_quarantine(struct sl_sched *self, struct sl_shard *shard, uint64_t found, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 void sl_shard_lose(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
+
+/* keep.c: an alarm, with the writes that are held and not durable as a file; the shard is to be dropped next. */
+void sl_shard_give_up(struct sl_sched *self, struct sl_shard *shard, uint64_t found, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* settle.c: records behind the commits. */
 int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard);
@@ -70,6 +77,8 @@ void sl_shard_settled(struct sl_sched *self, struct sl_shard *shard);
 /* owner.c: whose a shard is. */
 int sl_owner_poll(struct sl_sched *self, struct sl_shard *shard);
 int sl_owner_polled(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
+/* Zero bytes: a shard that was released, or never owned. */
+bool sl_owner_is_nobody(struct sl_incarnation owner);
 int sl_owner_acquired(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
 
 /* recover.c: a shard's jobs from records and log. */
@@ -81,12 +90,6 @@ int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct s
 void sl_recover_clear(struct sl_sched *self, struct sl_shard *shard);
 /* The lease is ours still: what was read before is read again, or, when it looked damaged each time, the shard is quarantined. */
 void sl_recover_again(struct sl_sched *self, struct sl_shard *shard);
-/* Notes what looks damaged, as part of a sentence. Returns SL_E_DAMAGED. */
-int sl_shard_damaged(struct sl_shard *shard, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* chain.c: the next log entry that a recovery reads; its end. 0, or SL_E_DAMAGED, noted, when it is not what was written there. */
-int sl_chain_take(struct sl_shard *shard, uint64_t n, struct sl_bytes batch);
-int sl_chain_end(struct sl_shard *shard);
 
 /* reads.c: questions to the ledger and who waits for their answers. */
 int sl_read_send(struct sl_sched *self, enum sl_read_purpose purpose, struct sl_ledger_call call, struct sl_query *query);

@@ -61,7 +61,7 @@ struct sl_chain {
     struct sl_digest digest;
 };
 
-enum { SL_DAMAGE_TEXT_SIZE = 256 };
+enum { SL_DAMAGE_TEXT_SIZE = 256, SL_GIVEN_UP_SIZE = 640 };
 
 /* Where a recovery is. */
 struct sl_recovery {
@@ -96,6 +96,7 @@ struct sl_shard {
     uint64_t tries;
     uint64_t poll_at;     /* ns; when to poll next */
     bool polling;
+    char given_up[SL_GIVEN_UP_SIZE]; /* why it was last quarantined, or lost with what had been acknowledged: a sentence */
 
     /* Our lease. */
     uint64_t epoch;

@@ -3,8 +3,12 @@
 #include "sched_state.h"
 
 #include "base/text.h"
+#include "kept.h"
 
-enum { SENTENCE_SIZE = 640 };
+#define NUMBER(n) ((unsigned long long)(n))
+
+/* What a Redis with an older or another history leaves to do. */
+#define GO_ON "put back newer data of Redis if there is any; a broker that takes the shard next goes on from what Redis holds then"
 
 static struct sl_write *write_of(struct sl_link *link) {
     return SL_CONTAINER(link, struct sl_write, link);
@@ -159,18 +163,36 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
     if (sl_effects_reserve(self, 1) == SL_OK) sl_effect_add(self, SL_DO_DROP)->shard = shard->index;
 }
 
-void sl_shard_quarantine(struct sl_sched *self, struct sl_shard *shard, const char *why) {
-    char sentence[SENTENCE_SIZE];
-    sl_text_format(sentence, sizeof sentence, "shard %u is quarantined and other shards go on: %s", (unsigned)shard->index, why);
-    sl_alarm(self, shard, sentence);
+void sl_shard_quarantine(struct sl_sched *self, struct sl_shard *shard, uint64_t found, const char *format, ...) {
+    char why[SL_GIVEN_UP_SIZE];
+    va_list args;
+    va_start(args, format);
+    sl_text_format_list(why, sizeof why, format, args);
+    va_end(args);
+    sl_shard_give_up(self, shard, found, "shard %u is quarantined and other shards go on: %s", (unsigned)shard->index, why);
     sl_shard_drop(self, shard, SL_SHARD_QUARANTINED);
 }
 
+/* Another owner begins where Redis stood, which is at or above all that this one was told is durable, unless Redis lost it. Our own release
+ * whose reply was lost is no other owner. */
+static bool is_regression(const struct sl_shard *shard, const struct sl_ledger_reply *reply) {
+    bool released = reply->epoch == shard->epoch && sl_owner_is_nobody(reply->owner);
+    return shard->state == SL_SHARD_OPEN && !released && shard->n_durable > reply->from;
+}
+
 void sl_shard_lose(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply) {
-    if (shard->state == SL_SHARD_OPEN && shard->n_durable > reply->from && reply->from > 0 && reply->epoch > shard->epoch) {
-        sl_alarm(self, shard, "REGRESSION: another broker took this shard from before writes that were acknowledged here");
+    if (is_regression(shard, reply)) {
+        sl_shard_give_up(self, shard, reply->n,
+                         "REGRESSION: another broker took shard %u from write %llu on, and Redis had acknowledged write %llu to this one; "
+                         "what was written between is lost",
+                         (unsigned)shard->index, NUMBER(reply->from), NUMBER(shard->n_durable));
     }
     sl_shard_drop(self, shard, SL_SHARD_FOREIGN);
+}
+
+static void refused(struct sl_sched *self, struct sl_shard *shard, const struct sl_write *write, const struct sl_ledger_reply *reply) {
+    sl_shard_quarantine(self, shard, 0, "Redis refused write %llu, a %s, that it should have taken (%.*s); report this; a broker that takes "
+                        "the shard next goes on from what Redis holds", NUMBER(write->n), sl_kept_verb(write->verb), SL_SHOWN(reply->text));
 }
 
 /* The reply to a numbered write. */
@@ -190,7 +212,7 @@ static void write_reply(struct sl_sched *self, struct sl_shard *shard, const str
         return;
     case SL_LEDGER_LOST:
     case SL_LEDGER_FAILED:
-        sl_shard_quarantine(self, shard, "Redis refused a write that it should have taken; the shard is quarantined");
+        refused(self, shard, write_of(first), reply);
         return;
     }
 }
@@ -240,11 +262,13 @@ __attribute__((noinline)) static void renumber(struct sl_shard *shard, uint64_t 
 static void resume_own(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply) {
     if (reply->n < shard->n_durable) {
         self->figures.regressed++;
-        sl_shard_quarantine(self, shard, "Redis lost writes that it had acknowledged; the shard is quarantined");
+        sl_shard_quarantine(self, shard, reply->n, "Redis went back to write %llu and had acknowledged write %llu; " GO_ON,
+                            NUMBER(reply->n), NUMBER(shard->n_durable));
         return;
     }
     if (reply->n > shard->n_sealed || !sl_digest_equal(reply->digest, digest_at(shard, reply->n))) {
-        sl_shard_quarantine(self, shard, "Redis holds a history of this shard that is not ours; it is quarantined");
+        sl_shard_quarantine(self, shard, reply->n, "Redis holds a history up to write %llu that is not the one this broker wrote; " GO_ON,
+                            NUMBER(reply->n));
         return;
     }
 #ifdef SLUICE_PLANTED_BUGS
@@ -267,7 +291,7 @@ static void resume_reply(struct sl_sched *self, struct sl_shard *shard, const st
     if (!shard->unsure || shard->resume_serial != reply->serial) return;
     if (reply->status == SL_LEDGER_UNAVAILABLE) return; /* the connection is cut: the next UP asks again */
     if (reply->status != SL_LEDGER_OK) {
-        sl_shard_quarantine(self, shard, "Redis holds something else where this shard's lease should be; it is quarantined");
+        sl_shard_quarantine(self, shard, 0, "its lease cannot be read (%.*s); " GO_ON, SL_SHOWN(reply->text));
         return;
     }
     bool ours = memcmp(reply->owner.bytes, self->config.incarnation.bytes, 16) == 0;
@@ -281,7 +305,9 @@ static void resume_reply(struct sl_sched *self, struct sl_shard *shard, const st
         sl_shard_lose(self, shard, reply);
     } else {
         /* Our acquisition itself was lost with the writes behind it. */
-        sl_shard_quarantine(self, shard, "Redis went back to before this broker took the shard; it is quarantined");
+        sl_shard_quarantine(self, shard, reply->n,
+                            "Redis went back to write %llu of epoch %llu, before this broker took it at write %llu; " GO_ON,
+                            NUMBER(reply->n), NUMBER(reply->epoch), NUMBER(shard->from));
     }
 }
 

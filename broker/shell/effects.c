@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "catalog.h"
 #include "io/log.h"
+#include "kept_file.h"
+#include "options.h"
 #include "wire/wire.h"
 
 #include <stdio.h>
@@ -300,6 +302,9 @@ static void carry_out(struct sl_broker *self, const struct sl_effect *effect) {
         return;
     case SL_DO_ALARM:
         do_alarm(effect);
+        return;
+    case SL_DO_KEEP:
+        sl_kept_file_tell(self->options->data, effect->shard, &effect->keep);
         return;
     case SL_DO_CATALOG:
         sl_catalog_read(self->catalog);

@@ -17,6 +17,7 @@ static const struct option long_options[] = {{"redis", required_argument, NULL, 
                                              {"pipelines", required_argument, NULL, 'p'},
                                              {"policies", required_argument, NULL, 'P'},
                                              {"succeeds", required_argument, NULL, 'S'},
+                                             {"data", required_argument, NULL, 'D'},
                                              {"incarnation-file", required_argument, NULL, 'i'},
                                              {"ready-fd", required_argument, NULL, 'R'},
                                              {"durability", required_argument, NULL, 'd'},
@@ -44,6 +45,8 @@ static const char help[] =
     "  --shards N               of a cluster that is made now                [8]\n"
     "  --no-create              refuse to make a cluster or to load the function library\n"
     "  --insecure               serve TCP beyond this machine without keys\n"
+    "  --data DIR               where writes of a shard that had to be given up are kept, for a person to look at\n"
+    "                           [XDG_STATE_HOME/sluice/broker]\n"
     "  --succeeds INCARNATION   of a broker known to be dead: its shards are taken at once\n"
     "  --incarnation-file FILE  write this broker's incarnation there\n"
     "  --ready-fd N             write \"ready CLIENTS WORKERS INCARNATION\" there when serving\n"
@@ -109,6 +112,10 @@ static int take_checked(struct sl_options *options, int option, const char *valu
         if (sl_text_to_uint(value, SL_SHARDS_MAX, &number) || number == 0) return usage("--shards is 1 to 1024", value);
         options->shards = (uint16_t)number;
         return SL_OK;
+    case 'D':
+        if (strlen(value) == 0 || strlen(value) >= sizeof options->data) return usage("--data is no folder's path", value);
+        (void)strcpy(options->data, value);
+        return SL_OK;
     case 't':
         if (read_timing(options, value)) return usage("--timing is NAME=MILLISECONDS,...", value);
         return SL_OK;
@@ -160,6 +167,15 @@ static int take(struct sl_options *options, int option, const char *value, const
     }
 }
 
+static void set_default_data(struct sl_options *options) {
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && *state) {
+        (void)snprintf(options->data, sizeof options->data, "%s/sluice/broker", state);
+    } else {
+        (void)snprintf(options->data, sizeof options->data, "%s/.local/state/sluice/broker", home && *home ? home : "/var/lib/sluice");
+    }
+}
+
 int sl_options_read(int argc, char **argv, struct sl_options *out_options) {
     const char *redis = getenv("SLUICE_REDIS_URL"), *level = getenv("SLUICE_LOG_LEVEL");
     *out_options = (struct sl_options){.redis = redis && *redis ? redis : "redis://127.0.0.1:6379",
@@ -174,6 +190,7 @@ int sl_options_read(int argc, char **argv, struct sl_options *out_options) {
                                        .settle_ms = SL_SETTLE_MS,
                                        .durability = SL_DURABILITY_DISK,
                                        .log_level = SL_LOG_INFO};
+    set_default_data(out_options);
     if (level && *level && take_checked(out_options, 'L', level)) return USAGE;
     int option;
     opterr = 0; /* one sentence is enough, and it is ours */

@@ -6,7 +6,7 @@
 #include "io/log.h"
 #include "redis_check.h"
 
-enum { SL_PIPELINE_PATHS_MAX = 64 };
+enum { SL_PIPELINE_PATHS_MAX = 64, SL_DATA_PATH_SIZE = 4096 };
 
 struct sl_options {
     const char *redis;
@@ -16,6 +16,7 @@ struct sl_options {
     const char *pipelines[SL_PIPELINE_PATHS_MAX];
     uint32_t pipeline_count;
     const char *incarnation_file; /* NULL: none is written */
+    char data[SL_DATA_PATH_SIZE];  /* a folder; made when something is kept in it */
     struct sl_incarnation succeeds;
     enum sl_durability durability;
     uint16_t shards; /* 0: the default; of a new cluster only */

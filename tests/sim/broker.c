@@ -136,7 +136,13 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
     case SL_DO_ALARM:
         SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 91, effect->shard, "shard %d: %s", (int16_t)effect->shard,
                   sim_effect_text(world, effect));
-        sim_oracle_on_alarm(world, effect);
+        sim_oracle_on_alarm(world, effect->shard, effect->text);
+        return;
+    case SL_DO_KEEP:
+        SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 92, effect->shard, "shard %d: keeps %u writes: %.*s", (int16_t)effect->shard,
+                  (unsigned)effect->keep.count, (int)effect->keep.why.size, (const char *)effect->keep.why.data);
+        sim_oracle_on_alarm(world, effect->shard, effect->keep.why);
+        sim_oracle_on_keep(world, effect);
         return;
     case SL_DO_CATALOG:
         if (!broker->catalog_is_short)

@@ -90,7 +90,8 @@ bool sim_oracle_is_excused(const struct sim_world *world, const struct sim_job *
 void sim_oracle_on_durable(struct sim_world *world, const struct sl_ledger_call *call,
                            const struct sl_ledger_reply *reply);
 void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct sl_effect *effect);
-void sim_oracle_on_alarm(struct sim_world *world, const struct sl_effect *effect);
+void sim_oracle_on_alarm(struct sim_world *world, uint16_t shard, struct sl_bytes text);
+void sim_oracle_on_keep(struct sim_world *world, const struct sl_effect *effect);
 
 /* Whether some broker decides about every shard that nothing happened to; if not, says in `why` which has none. */
 bool sim_oracle_is_owned(struct sim_world *world, char *why, size_t size);

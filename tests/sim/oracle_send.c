@@ -1,8 +1,9 @@
-/* The oracle's look at what leaves a broker: I1, I7, I8, I12, I13, I15, I17. */
+/* The oracle's look at what leaves a broker: I1, I3, I7, I8, I12, I13, I15, I17, I26. */
 #include "oracle.h"
 
 #include "base/limits.h"
 #include "broker.h"
+#include "core/kept.h"
 #include "network.h"
 #include "question.h"
 #include "redis.h"
@@ -204,14 +205,35 @@ void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct s
     if (effect->n && !sim_is_violated(world)) check_rests_on_durable(world, broker, effect);
 }
 
-void sim_oracle_on_alarm(struct sim_world *world, const struct sl_effect *effect) {
-    char text[1024], entry[32];
+/* I3: who is quarantined, or has seen a regression, has a reason; what was harmed is named. */
+void sim_oracle_on_alarm(struct sim_world *world, uint16_t shard, struct sl_bytes text) {
+    char sentence[1024], entry[32];
     world->oracle->alarms++;
-    if (effect->shard >= SIM_SHARDS_MAX) return;
-    world->oracle->shards[effect->shard].alarmed = true;
-    snprintf(text, sizeof text, "%.*s", (int)effect->text.size, (const char *)effect->text.data);
-    if (!strstr(text, "is quarantined")) return;
-    if (!world->redis->damaged[effect->shard]) sim_violated(world, "I3", "a false alarm: %s", text);
-    snprintf(entry, sizeof entry, "entry %llu", (unsigned long long)world->redis->harmed_n[effect->shard]);
-    if (strstr(text, entry)) world->redis->harm_named[effect->shard] = true;
+    if (shard >= SIM_SHARDS_MAX) return;
+    world->oracle->shards[shard].alarmed = true;
+    snprintf(sentence, sizeof sentence, "%.*s", (int)text.size, (const char *)text.data);
+    if (!strstr(sentence, "is quarantined") && !strstr(sentence, "REGRESSION")) return;
+    if (!world->redis->damaged[shard]) sim_violated(world, "I3", "a false alarm: %s", sentence);
+    snprintf(entry, sizeof entry, "entry %llu", (unsigned long long)world->redis->harmed_n[shard]);
+    if (strstr(sentence, entry)) world->redis->harm_named[shard] = true;
+}
+
+/* I26: what a file holds is what was written behind the newest durable write, without a gap and as one chain; nothing that is durable
+ * stands in it. */
+void sim_oracle_on_keep(struct sim_world *world, const struct sl_effect *effect) {
+    struct sl_kept kept;
+    struct sl_kept_reader reader;
+    struct sl_kept_write write;
+    int rc;
+    if (effect->keep.file.size == 0 && world->arena->failed > 0) return; /* no memory */
+    if (sl_kept_open(effect->keep.file, &kept, &reader)) VIOLATED(world, "I26", "shard %u: what is kept cannot be read", (unsigned)effect->shard);
+    uint64_t n = kept.durable;
+    struct sl_digest digest = kept.digest;
+    while ((rc = sl_kept_next(&reader, &write)) == 1) {
+        if (write.verb == SL_LEDGER_COMMIT) digest = sl_digest_chain(digest, write.body);
+        if (write.n != ++n || !sl_digest_equal(digest, write.digest))
+            VIOLATED(world, "I26", "shard %u: write %llu is kept where %llu belongs, or breaks the chain", (unsigned)effect->shard,
+                     (unsigned long long)write.n, (unsigned long long)n);
+    }
+    if (rc < 0 || kept.count != kept.held) sim_violated(world, "I26", "shard %u: not all is kept", (unsigned)effect->shard);
 }

@@ -24,6 +24,7 @@ REJECTED, RESET, WELCOME = 12, 28, 21
 
 PIPELINES = {
     "quick": "stages:\n  - {name: one, type: noop}\n  - {name: two, type: echo, depends_on: [one]}\n",
+    "long": "stages:\n  - {name: nap, type: sleep, config: {seconds: 1}}\n",
     "short": "stages:\n  - {name: nap, type: sleep, config: {seconds: 0.2}}\n  - {name: two, type: echo, depends_on: [nap]}\n",
     "reads": "stages:\n  - {name: ingest, type: ingest, config: {adapter: payload}}\n"
              "  - {name: parse, type: parse, depends_on: [ingest], config: {format: auto}}\n"
@@ -79,6 +80,9 @@ class Redis:
         self.log = os.path.join(folder, "redis.log")
         self.words = [os.path.join(ROOT, "deploy", "redis.conf"), "--port", "0", "--unixsocket", self.socket, "--dir", folder,
                       "--logfile", self.log, *words]
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(["redis-server", *self.words], executable=redis_program(), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: self.command("PING") == "PONG", lambda: f"redis at {self.socket}")
@@ -129,7 +133,7 @@ class Cluster:
         read, write = os.pipe()
         self.broker = self.start("sluice-broker", "--redis", f"unix:{self.redis.socket}", "--listen", "tcp://127.0.0.1:*",
                                  "--pipelines", self.path("pipelines"), "--timing", TIMING, "--ready-fd", str(write),
-                                 pass_fds=[write])
+                                 "--data", self.path("kept"), pass_fds=[write])
         os.close(write)
         with os.fdopen(read) as ready:
             words = ready.readline().split()

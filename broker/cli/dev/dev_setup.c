@@ -100,6 +100,8 @@ static int setup_broker(struct sl_dev *self) {
     sl_child_add(&self->broker, "unix://%s/redis.sock", self->folders.run);
     sl_child_add(&self->broker, "--ready-fd");
     sl_child_add(&self->broker, "3");
+    sl_child_add(&self->broker, "--data");
+    sl_child_add(&self->broker, "%s/broker", self->folders.data);
     pass_on(self, &self->broker, SL_FLAG_POLICIES, "policies");
     pass_on(self, &self->broker, SL_FLAG_TIMING, "timing");
     pass_on(self, &self->broker, SL_FLAG_INSECURE, "insecure");

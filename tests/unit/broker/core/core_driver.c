@@ -26,8 +26,14 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
         struct sl_mp_reader reader = sl_mp_reader(effect->answer.items);
         driver->answer_count = sl_mp_read_array(&reader, UINT32_MAX);
     }
-    if (effect->kind == SL_DO_ALARM) {
-        (void)snprintf(driver->alarm, sizeof driver->alarm, "%.*s", (int)effect->text.size, (const char *)effect->text.data);
+    if (effect->kind == SL_DO_ALARM || effect->kind == SL_DO_KEEP) {
+        struct sl_bytes text = effect->kind == SL_DO_KEEP ? effect->keep.why : effect->text;
+        (void)snprintf(driver->alarm, sizeof driver->alarm, "%.*s", (int)text.size, (const char *)text.data);
+    }
+    if (effect->kind == SL_DO_KEEP) {
+        cr_assert_leq(effect->keep.file.size, sizeof driver->kept);
+        driver->kept_size = effect->keep.file.size;
+        if (driver->kept_size) memcpy(driver->kept, effect->keep.file.data, driver->kept_size);
     }
     if (effect->kind == SL_DO_REJECTED) driver->rejected = effect->rejected.code;
     if (effect->kind != SL_DO_CALL) return;

@@ -18,7 +18,9 @@ struct core_driver {
     struct sl_ledger_call calls[DRIVER_CALLS_MAX]; /* not answered yet; bodies are copies */
     uint32_t first_call, call_count;
     uint32_t said[SL_DO_BYE + 1]; /* messages by kind */
-    char alarm[1024];             /* the newest one */
+    char alarm[1024];             /* the newest one, of KEEP too */
+    uint8_t kept[1 << 16];        /* the newest file of KEEP */
+    size_t kept_size;
     struct sl_token assigned;     /* by the newest ASSIGN */
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     uint32_t answer_count;        /* members of the newest ANSWER */

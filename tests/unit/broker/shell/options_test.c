@@ -34,6 +34,27 @@ Test(options, what_is_not_said_has_its_default) {
     cr_assert_not(options.insecure);
 }
 
+Test(options, data_is_kept_below_the_users_state) {
+    cr_assert_eq(setenv("HOME", "/h", 1) + unsetenv("XDG_STATE_HOME"), 0);
+    cr_assert_eq(read_line("sluice-broker"), 0);
+    cr_assert_str_eq(options.data, "/h/.local/state/sluice/broker");
+    cr_assert_eq(setenv("XDG_STATE_HOME", "/state", 1), 0);
+    cr_assert_eq(read_line("sluice-broker"), 0);
+    cr_assert_str_eq(options.data, "/state/sluice/broker");
+    cr_assert_eq(read_line("sluice-broker --data there"), 0);
+    cr_assert_str_eq(options.data, "there");
+}
+
+Test(options, data_has_a_path_that_can_be) {
+    for (size_t size = SL_DATA_PATH_SIZE - 1; size <= 3 * SL_DATA_PATH_SIZE; size += size < SL_DATA_PATH_SIZE ? 1 : SL_DATA_PATH_SIZE) {
+        char *path = calloc(1, size + 1);
+        char *argv[] = {"sluice-broker", "--data", memset(path, 'd', size), NULL};
+        optind = 0;
+        cr_assert_eq(sl_options_read(3, argv, &options), size < SL_DATA_PATH_SIZE ? 0 : -1, "%zu", size);
+        free(path);
+    }
+}
+
 Test(options, what_is_said_counts) {
     cr_assert_eq(read_line("sluice-broker --redis unix:/r --listen ipc:///c --listen-workers ipc:///w --pipelines a --pipelines b "
                            "--durability process --shards 4 --no-create --insecure --ready-fd 7 --timing beat=50,lost=600"), 0);
