@@ -25,7 +25,7 @@ static void print_exit_codes(FILE *out) {
 static void print_environment(FILE *out) {
     (void)fputs("Environment of sluice (a flag ranks above it):\n\n"
                 "  SLUICE_BROKER       where clients find the broker (default " SL_CLIENT_ENDPOINT_DEFAULT ")\n"
-                "  SLUICE_PLUGIN_PATH  folders of plugins, separated by colons\n"
+                "  SLUICE_PLUGIN_PATH  folders of plugins, separated by colons, before the installed ones\n"
                 "  XDG_STATE_HOME      \"sluice dev\" keeps its data in sluice/dev below it (default ~/.local/state)\n"
                 "  XDG_RUNTIME_DIR     \"sluice dev\" keeps its sockets in a folder below it (default /tmp)\n"
                 "  NO_COLOR, CLICOLOR_FORCE, TERM, COLUMNS  as everywhere\n",

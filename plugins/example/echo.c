@@ -1,6 +1,7 @@
 /* A whole stage plugin. Build it anywhere, as C99, C11 or C++17, with nothing but the header:
  *     cc -shared -fPIC -I PREFIX/include echo.c -o echo.so
- * and put echo.so into a directory of SLUICE_PLUGIN_PATH. A pipeline uses it as `type: example-stage`. */
+ * and name its directory in SLUICE_PLUGIN_PATH, where sluice dev and workers look before the built-in plugins. A pipeline
+ * uses it as `type: example-stage`. */
 #include <sluice/stage.h>
 
 static const sluice_host *host;

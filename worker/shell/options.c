@@ -171,7 +171,7 @@ static const struct option options_known[] = {
     {"slots", "N", set_slots, "attempts made at once, each in a process of its own (SLUICE_WORKER_SLOTS, the number of processors)"},
     {"prefetch", "N", set_prefetch, "tasks that wait here for each slot (1)"},
     {"isolation", "host|inline", set_isolation, "inline: stage types that allow it run in the worker itself (host)"},
-    {"plugin-path", "DIRS", set_plugin_path, "colon list of directories with plugins (SLUICE_PLUGIN_PATH, the installed ones)"},
+    {"plugin-path", "DIRS", set_plugin_path, "colon list of the directories with plugins, instead of those of SLUICE_PLUGIN_PATH and then the installed ones"},
     {"plugin", "FILE", add_plugin, "one plugin more, before those of the path; may be repeated"},
     {"data", "DIR", set_data, "what stages keep on this machine (XDG_STATE_HOME/sluice/worker)"},
     {"drain-timeout", "TIME", set_drain, "on SIGTERM: how long running attempts may go on (SLUICE_DRAIN_TIMEOUT, 30s)"},
@@ -252,13 +252,29 @@ static int take(char **argv, int *at, struct sl_options *options, char *error, s
     return apply(option, options, value, error, error_size);
 }
 
+/* SLUICE_PLUGIN_PATH adds to the installed plugins, so that who has a stage of his own keeps the built-in ones. Its directories come
+ * first: of two providers of a type the first counts. */
+static int add_plugin_path(struct sl_options *options, char *error, size_t error_size) {
+    const char *value = getenv("SLUICE_PLUGIN_PATH");
+    if (!value || !*value) return SL_OK;
+    size_t added = strlen(value), size = strlen(options->plugin_path) + 1;
+    if (added + 1 + size > sizeof options->plugin_path) {
+        (void)snprintf(error, error_size, "SLUICE_PLUGIN_PATH is longer than %zu bytes", sizeof options->plugin_path - size - 1);
+        return SL_E_BAD_INPUT;
+    }
+    memmove(options->plugin_path + added + 1, options->plugin_path, size);
+    memcpy(options->plugin_path, value, added);
+    options->plugin_path[added] = ':';
+    return SL_OK;
+}
+
 static int take_environment(struct sl_options *options, char *error, size_t error_size) {
     static const struct {
         const char *variable;
         const char *option;
     } sources[] = {
         {"SLUICE_WORKER_ENDPOINT", "broker"}, {"SLUICE_WORKER_NAME", "name"},       {"SLUICE_WORKER_SLOTS", "slots"},
-        {"SLUICE_PLUGIN_PATH", "plugin-path"}, {"SLUICE_DRAIN_TIMEOUT", "drain-timeout"}, {"SLUICE_LOG_LEVEL", "log-level"},
+        {"SLUICE_DRAIN_TIMEOUT", "drain-timeout"}, {"SLUICE_LOG_LEVEL", "log-level"},
     };
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
         const char *value = getenv(sources[i].variable);
@@ -269,7 +285,7 @@ static int take_environment(struct sl_options *options, char *error, size_t erro
             return SL_E_BAD_INPUT;
         }
     }
-    return SL_OK;
+    return add_plugin_path(options, error, error_size);
 }
 
 static void set_program_directory(struct sl_options *options) {

@@ -62,6 +62,26 @@ Test(options, come_from_the_environment_and_the_flag_wins) {
     assert_refused(read_words(NULL), "SLUICE_WORKER_SLOTS cannot be \"many\"");
 }
 
+Test(options, keep_the_installed_plugins_behind_those_of_the_environment) {
+    static char longest[SL_PATH_SIZE * 2];
+    unsetenv("SLUICE_PLUGIN_PATH");
+    cr_assert_eq(read_words(NULL), SL_OK);
+    char installed[sizeof options.plugin_path];
+    (void)snprintf(installed, sizeof installed, "%s", options.plugin_path);
+    setenv("SLUICE_PLUGIN_PATH", "/mine:/yours", 1);
+    cr_assert_eq(read_words(NULL), SL_OK);
+    cr_assert_eq(strncmp(options.plugin_path, "/mine:/yours:", 13), 0, "%s", options.plugin_path);
+    cr_assert_str_eq(options.plugin_path + 13, installed);
+    cr_assert_eq(read_words("--plugin-path", "/only", NULL), SL_OK);
+    cr_assert_str_eq(options.plugin_path, "/only", "the flag says all of it");
+    memset(longest, 'x', sizeof options.plugin_path - strlen(installed) - 2);
+    setenv("SLUICE_PLUGIN_PATH", longest, 1);
+    cr_assert_eq(read_words(NULL), SL_OK, "at the limit");
+    strcat(longest, "x");
+    setenv("SLUICE_PLUGIN_PATH", longest, 1);
+    assert_refused(read_words(NULL), "SLUICE_PLUGIN_PATH is longer than");
+}
+
 Test(options, name_what_is_wrong) {
     assert_refused(read_words("--solts", "3", NULL), "unknown option --solts, did you mean --slots?");
     assert_refused(read_words("--zzzzzz", NULL), "unknown option --zzzzzz; see");
