@@ -111,6 +111,47 @@ static int print_job(const struct sl_cli *cli, const json_t *job) {
     return print_stages(cli, json_object_get(job, "stages"));
 }
 
+/* What the last failed attempt of a stage left behind beside its reason: a signal, its last lines on stderr. */
+static const char *last_words(const json_t *events, const char *stage) {
+    const char *words = "";
+    size_t index;
+    json_t *event;
+    json_array_foreach((json_t *)(uintptr_t)events, index, event) {
+        const char *detail = sl_output_member(event, "detail");
+        if (*detail && strcmp(sl_output_member(event, "stage"), stage) == 0) words = detail;
+    }
+    return words;
+}
+
+static void print_indented(const char *text) {
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+        struct sl_buf safe;
+        sl_buf_init(&safe, sl_alloc_system());
+        sl_text_escape(&safe, sl_bytes(text, size));
+        (void)printf("    %.*s\n", (int)safe.size, (char *)safe.data);
+        sl_buf_fini(&safe);
+        text += size + (text[size] == '\n');
+    }
+}
+
+/* The end of a failed job's story, which its record does not hold. */
+static int print_last_words(struct sl_cli *cli, const json_t *job) {
+    const char *stage = sl_output_member(job, "current_stage");
+    if (strcmp(sl_output_member(job, "status"), "failed") != 0) return SL_EXIT_DONE;
+    struct sl_wire_query query = {.what = sl_text("events"), .job = sl_text(sl_output_member(job, "job_id"))};
+    struct sl_records events;
+    int code = sl_cli_ask(cli, &query, &events);
+    if (code) return code;
+    const char *words = last_words(events.items, stage);
+    if (*words) {
+        (void)printf("\nthe last attempt of %s left behind:\n", stage);
+        print_indented(words);
+    }
+    sl_records_fini(&events);
+    return SL_EXIT_DONE;
+}
+
 int sl_run_jobs_show(struct sl_cli *cli) {
     struct sl_wire_query query = {.what = sl_text("job"), .job = sl_text(sl_cli_argument(cli, 0))};
     struct sl_records records;
@@ -123,6 +164,7 @@ int sl_run_jobs_show(struct sl_cli *cli) {
         (void)puts(sl_output_member(job, "job_id"));
     } else if (cli->format == SL_FORMAT_TABLE) {
         code = print_job(cli, job);
+        if (code == SL_EXIT_DONE) code = print_last_words(cli, job);
     } else {
         code = sl_output_msgpack(cli, sl_buf_bytes(&records.raw));
     }

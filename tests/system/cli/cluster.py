@@ -22,6 +22,7 @@ PIPELINES = {
     "quick": "stages:\n  - {name: one, type: noop}\n  - {name: two, type: echo, depends_on: [one]}\n",
     "failing": "stages:\n  - {name: bad, type: fail, config: {times: 99, kind: permanent}}\n"
                "  - {name: after, type: noop, depends_on: [bad]}\n",
+    "shot": "stages:\n  - {name: bang, type: crash, config: {signal: ABRT}}\n",
     "slow": "stages:\n  - {name: long, type: sleep, config: {seconds: 120}}\n",
     "second": "stages:\n  - {name: short, type: sleep, config: {seconds: 1}}\n",
     "nobody": "stages:\n  - {name: here, type: noop}\n  - {name: pages, type: pdf-pages, depends_on: [here]}\n",

@@ -48,6 +48,13 @@ class Jobs(ClusterCase):
         done = self.json("submit", "quick", "--wait")["job_id"]
         self.assertIn("ended already", self.sluice("jobs", "cancel", done, expected=10).stderr)
 
+    def test_a_dead_letter_shows_what_its_last_attempt_left(self):
+        job = self.submit("shot")
+        self.sluice("wait", job, expected=5)
+        self.assertRegex(self.sluice("jobs", "show", job).stdout, r"\nthe last attempt of bang left behind:\n    signal: SIGABRT\n")
+        done = self.json("submit", "quick", "--wait")["job_id"]
+        self.assertNotIn("left behind", self.sluice("jobs", "show", done).stdout)
+
     def test_a_reference_is_any_unique_start(self):
         job = self.submit("quick")
         for size in (36, 20, 12, 8):
