@@ -5,7 +5,6 @@
 #include "io/file.h"
 #include "io/yaml.h"
 #include "model/lint.h"
-#include "model/policy.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -38,9 +37,7 @@ static int add_shipped(struct sl_policies *policies) {
     return SL_OK;
 }
 
-/* The policies that stages may name: those of --policies, and the ones that the program ships. 0, or an exit code after what was wrong
- * with that file. */
-static int load_policies(const struct sl_cli *cli, struct sl_policies *out_policies) {
+int sl_pipeline_policies_load(const struct sl_cli *cli, struct sl_policies *out_policies) {
     const char *path = sl_cli_flag(cli, SL_FLAG_POLICIES);
     if (!path) return sl_policies_builtin(sl_alloc_system(), out_policies) ? SL_EXIT_FAILURE : SL_EXIT_DONE;
     struct sl_pipeline_file file = {.path = path};
@@ -88,22 +85,11 @@ static int parse(struct sl_pipeline_file *file, const struct sl_pipeline_rules *
     return rc;
 }
 
-/* Policies that cannot be read are one more thing that is wrong: the pipeline is checked without them. */
-static int check(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *how,
-                 struct sl_problems *problems) {
-    struct sl_policies policies;
-    bool has_policies = !how->no_policies && load_policies(cli, &policies) == SL_EXIT_DONE;
-    const struct sl_pipeline_rules rules = {
-        .types = how->types, .policies = has_policies ? &policies : NULL, .strict = how->strict};
-    int rc = parse(file, &rules, problems);
-    if (has_policies) sl_policies_fini(&policies);
-    return rc == SL_OK && !has_policies && !how->no_policies ? SL_E_BAD_INPUT : rc;
-}
-
 static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *how) {
     struct sl_problems problems;
     sl_problems_init(&problems, sl_alloc_system());
-    int rc = check(cli, file, how, &problems);
+    const struct sl_pipeline_rules rules = {.types = how->types, .policies = how->policies, .strict = how->strict};
+    int rc = parse(file, &rules, &problems);
     file->error_count = problems.error_count;
     for (uint32_t i = 0; i < problems.count; i++) file->warning_count += problems.items[i].severity == SL_PROBLEM_WARNING;
     if (rc || !how->errors_only) show(file, &problems);

@@ -6,6 +6,7 @@
 
 #include "model/inputs.h"
 #include "model/pipeline.h"
+#include "model/policy.h"
 
 struct sl_pipeline_file {
     const char *path;  /* borrows */
@@ -17,11 +18,15 @@ struct sl_pipeline_file {
 
 /* How a file is checked. */
 struct sl_pipeline_check {
-    const struct sl_stage_types *types; /* that are known; NULL: types are not checked. Borrows */
-    bool strict;                        /* warnings are errors */
+    const struct sl_stage_types *types;  /* that are known; NULL: types are not checked. Borrows */
+    const struct sl_policies *policies;  /* that stages may name; NULL: who reads it next knows them. Borrows */
+    bool strict;                         /* warnings are errors */
     bool errors_only; /* who reads it next says the warnings */
-    bool no_policies; /* who reads it next knows them */
 };
+
+/* The policies that stages may name: those of --policies, and the ones that the program ships. 0, and the caller owns them; or an
+ * exit code after what was wrong with that file. */
+int sl_pipeline_policies_load(const struct sl_cli *cli, struct sl_policies *out_policies);
 
 /* Reads and checks a file; all its problems go to stderr. 0 when there is a pipeline; else an exit code (SL_EXIT_INVALID for errors
  * in it) after what was wrong. Fini in every case. */

@@ -77,10 +77,12 @@ static const char *plural(uint32_t count) {
 
 int sl_run_pipelines_lint(struct sl_cli *cli) {
     uint32_t errors = 0, warnings = 0;
-    int worst = SL_EXIT_DONE;
     struct sl_plugins plugins;
+    struct sl_policies policies = {0};
     sl_plugins_load(cli, &plugins); /* without them types are not checked */
-    const struct sl_pipeline_check check = {.types = sl_plugins_types(&plugins), .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
+    int worst = sl_pipeline_policies_load(cli, &policies);
+    const struct sl_pipeline_check check = {.types = sl_plugins_types(&plugins), .policies = worst ? NULL : &policies,
+                                            .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
     for (int i = 0; i < cli->parsed.argument_count; i++) {
         struct sl_pipeline_file file;
         int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), &check, &file);
@@ -89,6 +91,7 @@ int sl_run_pipelines_lint(struct sl_cli *cli) {
         warnings += file.warning_count;
         sl_pipeline_file_fini(&file);
     }
+    if (check.policies) sl_policies_fini(&policies);
     sl_plugins_fini(&plugins);
     if (errors || warnings || worst == SL_EXIT_DONE)
         (void)fprintf(stderr, "%u error%s, %u warning%s\n", errors, plural(errors), warnings, plural(warnings));
@@ -130,8 +133,7 @@ static int send_file(struct sl_cli *cli, const struct sl_pipeline_file *file, js
 }
 
 int sl_run_pipelines_apply(struct sl_cli *cli) {
-    const struct sl_pipeline_check check = {.strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true,
-                                            .no_policies = true};
+    const struct sl_pipeline_check check = {.strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true};
     json_t *records = json_array();
     int worst = sl_cli_connect(cli, 0);
     for (int i = 0; cli->client && worst != SL_EXIT_UNREACHABLE && i < cli->parsed.argument_count; i++) {
@@ -161,7 +163,7 @@ static int graph_format(const struct sl_cli *cli, enum sl_graph_format *out_form
 
 static int graph_of_file(const struct sl_cli *cli, const char *path, enum sl_graph_format format) {
     struct sl_pipeline_file file;
-    int code = sl_pipeline_file_check(cli, path, &(struct sl_pipeline_check){.errors_only = true, .no_policies = true}, &file);
+    int code = sl_pipeline_file_check(cli, path, &(struct sl_pipeline_check){.errors_only = true}, &file);
     if (code == SL_EXIT_DONE) {
         json_t *pipeline = sl_pipeline_file_to_json(&file);
         code = print_graph(cli, pipeline, format);

@@ -19,6 +19,7 @@ struct sl_dev {
     char broker_program[SL_PROGRAM_PATH_SIZE];
     char worker_program[SL_PROGRAM_PATH_SIZE];
 
+    const struct sl_policies *policies; /* that pipelines may name, while these are checked; NULL: unknown. Borrows */
     char **pipelines; /* owns; names of those that the broker is given */
     uint32_t pipeline_count;
 

@@ -1,6 +1,7 @@
 /* From the flags of `sluice dev` to everything that must be known before the first child starts. */
 #include "dev.h"
 
+#include "../pipeline_file.h"
 #include "../plugins.h"
 
 #include "base/err.h"
@@ -88,10 +89,15 @@ static void pass_on(struct sl_dev *self, struct sl_child *child, enum sl_flag fl
 }
 
 /* Read once here, so that the first sentence about it is not one of the broker's log. */
-static int check_policies(const struct sl_dev *self) {
-    const char *path = sl_cli_flag(self->cli, SL_FLAG_POLICIES);
-    if (!path || access(path, F_OK) == 0) return SL_EXIT_DONE;
-    return sl_cli_fail(self->cli, SL_EXIT_NOT_FOUND, "there is no policies file %.200s", path);
+/* What is wrong with the policies file, once, and with each pipeline file. */
+static int check_files(struct sl_dev *self) {
+    struct sl_policies policies;
+    int code = sl_pipeline_policies_load(self->cli, &policies);
+    self->policies = code ? NULL : &policies;
+    int found = sl_dev_add_pipelines(self);
+    if (self->policies) sl_policies_fini(&policies);
+    self->policies = NULL;
+    return code ? code : found;
 }
 
 static int setup_broker(struct sl_dev *self) {
@@ -105,8 +111,7 @@ static int setup_broker(struct sl_dev *self) {
     pass_on(self, &self->broker, SL_FLAG_POLICIES, "policies");
     pass_on(self, &self->broker, SL_FLAG_TIMING, "timing");
     pass_on(self, &self->broker, SL_FLAG_INSECURE, "insecure");
-    int code = check_policies(self);
-    if (code == SL_EXIT_DONE) code = sl_dev_add_pipelines(self);
+    int code = check_files(self);
     self->broker_base = self->broker.argument_count;
     sl_dev_aim_broker(self);
     if (code == SL_EXIT_DONE && self->broker.overflow)

@@ -197,7 +197,12 @@ class Refusals(unittest.TestCase):
                 with open(os.path.join(folder, f"{name}.yaml"), "w", encoding="utf-8") as file:
                     file.write(f'name: {name}\nversion: "2026-01-15"\nstages:\n  - {{name: a, type: noop, polcy: {name}}}\n')
             self.refused(9, rf'(?s){folder}/one.yaml:4:\d+: error: .*"polcy".*{folder}/two.yaml:4:\d+: error: ', folder)
-            self.refused(3, "there is no policies file absent.yaml", "--policies", "absent.yaml")
+            self.refused(3, "absent.yaml: no such file", "--policies", "absent.yaml")
+            policies = os.path.join(folder, "policies.yml.txt")
+            with open(policies, "w", encoding="utf-8") as file:
+                file.write("policies:\n  hasty: {max_attempts: 0, timeout_seconds: 5}\n")
+            self.refused(9, rf'(?s)\A(?!.*policies.yml.txt:2.*policies.yml.txt:2).*policies.yml.txt:2:\d+: error: .*"polcy".*"polcy"',
+                         folder, "--policies", policies)
 
     def test_a_child_that_will_not_be_started_like_this(self):
         os.environ["SLUICE_DRAIN_TIMEOUT"] = "soon"
