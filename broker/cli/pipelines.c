@@ -9,12 +9,45 @@
 
 #include <string.h>
 
-static int ask_pipelines(struct sl_cli *cli, const char *name, struct sl_records *out_records) {
-    struct sl_wire_query query = {.what = sl_text("pipelines"), .name = sl_text(name)};
+enum { NEAR_MAX = 256 }; /* names that a suggestion is looked for in */
+
+static int refuse_name(struct sl_cli *cli, const char *word) {
+    struct sl_wire_query query = {.what = sl_text("pipelines")};
+    struct sl_records records;
+    int code = sl_cli_ask(cli, &query, &records);
+    if (code) return code;
+    const char *names[NEAR_MAX];
+    size_t count = 0, index;
+    json_t *pipeline;
+    json_array_foreach(records.items, index, pipeline)
+        if (count < NEAR_MAX) names[count++] = sl_output_member(pipeline, "name");
+    const char *near = sl_text_suggest(sl_text(word), names, count);
+    code = near ? sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "there is no pipeline \"%.64s\"; did you mean \"%s\"?", word, near)
+                : sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "there is no pipeline \"%.130s\"; \"sluice pipelines list\" shows them", word);
+    sl_records_fini(&records);
+    return code;
+}
+
+/* The pipeline that NAME[@VERSION] means, as for a submission: without a version the newest one (versions sort as text). It lies in
+ * the records, which the caller owns when 0 is returned. */
+static int ask_pipeline(struct sl_cli *cli, const char *word, struct sl_records *out_records, const json_t **out_pipeline) {
+    const char *at = strchr(word, '@');
+    struct sl_wire_query query = {.what = sl_text("pipelines"), .name = sl_bytes(word, strcspn(word, "@"))};
+    if (query.name.size == 0) return refuse_name(cli, word);
     int code = sl_cli_ask(cli, &query, out_records);
-    if (code || !*name || json_array_size(out_records->items) > 0) return code;
+    if (code) return code;
+    const json_t *found = NULL;
+    size_t index;
+    json_t *pipeline;
+    json_array_foreach(out_records->items, index, pipeline) {
+        const char *version = sl_output_member(pipeline, "version");
+        if (at && strcmp(version, at + 1) != 0) continue;
+        if (!found || strcmp(version, sl_output_member(found, "version")) > 0) found = pipeline;
+    }
+    *out_pipeline = found;
+    if (found) return SL_EXIT_DONE;
     sl_records_fini(out_records);
-    return sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "there is no pipeline \"%.64s\"; \"sluice pipelines list\" shows them", name);
+    return refuse_name(cli, word);
 }
 
 /* The number of stages of each, for the table. */
@@ -33,8 +66,9 @@ int sl_run_pipelines_list(struct sl_cli *cli) {
         {"STAGES", "stage_count", SL_COLUMN_NUMBER},
         {"DIGEST", "digest", SL_COLUMN_SHORT_ID},
     };
+    struct sl_wire_query query = {.what = sl_text("pipelines")};
     struct sl_records records;
-    int code = ask_pipelines(cli, "", &records);
+    int code = sl_cli_ask(cli, &query, &records);
     if (code) return code;
     count_stages(records.items);
     code = sl_output_records(cli, &records, columns, sizeof columns / sizeof *columns, "name");
@@ -53,17 +87,13 @@ static int print_graph(const struct sl_cli *cli, const json_t *pipeline, enum sl
 
 int sl_run_pipelines_show(struct sl_cli *cli) {
     struct sl_records records;
-    int code = ask_pipelines(cli, sl_cli_argument(cli, 0), &records);
+    const json_t *pipeline;
+    int code = ask_pipeline(cli, sl_cli_argument(cli, 0), &records, &pipeline);
     if (code) return code;
-    const json_t *pipeline = json_array_get(records.items, 0);
-    const char *text = sl_output_member(pipeline, "text");
     if (cli->format == SL_FORMAT_NAME) {
         (void)puts(sl_output_member(pipeline, "name"));
     } else if (cli->format != SL_FORMAT_TABLE) {
         code = sl_output_json(cli, pipeline);
-    } else if (*text) {
-        (void)fputs(text, stdout);
-        if (text[strlen(text) - 1] != '\n') (void)putchar('\n');
     } else {
         code = print_graph(cli, pipeline, SL_GRAPH_TREE);
     }
@@ -180,9 +210,10 @@ int sl_run_pipelines_graph(struct sl_cli *cli) {
     if (code) return code;
     if (sl_pipeline_file_is_meant(word)) return graph_of_file(cli, word, format);
     struct sl_records records;
-    code = ask_pipelines(cli, word, &records);
+    const json_t *pipeline;
+    code = ask_pipeline(cli, word, &records, &pipeline);
     if (code) return code;
-    code = print_graph(cli, json_array_get(records.items, 0), format);
+    code = print_graph(cli, pipeline, format);
     sl_records_fini(&records);
     return code;
 }

@@ -334,6 +334,22 @@ class Cluster(ClusterCase):
         self.sluice("pipelines", "graph", "new", "-o", "svg", expected=2)
         self.sluice("pipelines", "show", "absent", expected=3)
 
+    def test_a_pipeline_is_named_as_for_submit(self):
+        path = os.path.join(self.dev.folder, "many.yaml")
+        for version in ("2026-01-15", "2026-02-01", "2026-01-20"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f'name: many\nversion: "{version}"\nstages:\n  - {{name: a, type: noop}}\n')
+            self.sluice("pipelines", "apply", path)
+        meant = self.json("submit", "many", "--wait")["pipeline_version"]
+        self.assertEqual(self.json("pipelines", "show", "many")["version"], meant)
+        self.assertEqual(self.json("pipelines", "show", "many@2026-01-20")["version"], "2026-01-20")
+        self.assertIn("many 2026-02-01\n", self.sluice("pipelines", "graph", "many").stdout)
+        self.assertIn('no pipeline "many@2025-01-01"', self.sluice("pipelines", "show", "many@2025-01-01", expected=3).stderr)
+        for word in ("", "@2026-01-15"):
+            self.sluice("pipelines", "show", word, expected=3)
+        for verb in ("show", "graph"):
+            self.assertIn('did you mean "many"?', self.sluice("pipelines", verb, "mayn", expected=3).stderr)
+
     def test_a_bad_file_is_refused_with_its_place(self):
         path = os.path.join(self.dev.folder, "bad.yaml")
         with open(path, "w", encoding="utf-8") as file:
