@@ -104,8 +104,11 @@ int sl_cli_end(const struct sl_cli *cli, const struct sl_session_done *done, con
     sl_client_explain(cli->client, done, sentence);
     int code = done->end == SL_CALL_REFUSED ? exit_of_code(done->refused.code) : SL_EXIT_UNREACHABLE;
     fail_in_lines(cli, sentence);
-    if (code == SL_EXIT_UNREACHABLE && !sl_client_was_heard(cli->client))
+    if (done->end == SL_CALL_UNKNOWN) {
+        (void)fprintf(stderr, "        how the cluster is: sluice status\n");
+    } else if (code == SL_EXIT_UNREACHABLE && !sl_client_was_heard(cli->client)) {
         (void)fprintf(stderr, "        start a cluster on this machine: sluice dev   (or say where it is: --broker, SLUICE_BROKER)\n");
+    }
     if (done->end == SL_CALL_UNKNOWN && again) (void)fprintf(stderr, "        ask again: %s\n", again);
     return code;
 }

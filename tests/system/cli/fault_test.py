@@ -72,6 +72,8 @@ class Restarts(ClusterCase):
         ended = self.stopped("redis-server", "submit", "quick", "--key", "quiet", "--timeout", "3s")
         self.assertEqual((ended.returncode, ended.stdout), (8, ""))
         self.assertIn("the outcome is unknown", ended.stderr)
+        self.assertIn("sluice status", ended.stderr)
+        self.assertNotIn("start a cluster", ended.stderr, "there is one")
         self.assertIn("--key quiet", ended.stderr)
         first = self.sluice("submit", "quick", "--key", "quiet", "-q").stdout
         self.assertEqual(self.sluice("submit", "quick", "--key", "quiet", "-q").stdout, first)
