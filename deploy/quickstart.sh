@@ -76,7 +76,8 @@ trap 'exit 143' TERM
 # Fills `documents`; the names are in the order of the shell.
 find_documents() {
   if [ -n "$documents_folder" ]; then
-    mapfile -d '' documents < <(find -L "$documents_folder" -mindepth 1 -name '.*' -prune -o -type f -print0 | LC_ALL=C sort -z)
+    mapfile -d '' documents < <(LC_ALL=C find -L "$documents_folder" -mindepth 1 -name '.*' -prune -o -type f -print0 \
+      2>"$temporary/unseen" | LC_ALL=C sort -z)
   else
     documents=(/usr/share/doc/*/copyright)
   fi
@@ -84,6 +85,11 @@ find_documents() {
   [ "${#documents[@]}" -gt 0 ] && [ -e "${documents[0]}" ] && return 0
   echo "there is no document in ${documents_folder:-/usr/share/doc}; name a folder that has files"
   return 1
+}
+
+# Names the folders that could not be looked into. True when there is one: like a file that is skipped, it is worth an exit code.
+warn_of_unseen() {
+  grep -sv 'File system loop detected' "$temporary/unseen" | sed 's/^find: /warning: /; s/$/; skipped/' >&2
 }
 
 # Starts `sluice dev` and waits until it says on a pipe that it serves. Ctrl-C is not for it (setsid): it is told to stop
@@ -143,6 +149,7 @@ step "$temporary/step.log" "find documents" find_documents
 step "$temporary/step.log" "start a cluster" start_cluster
 
 outcome=0
+! warn_of_unseen || outcome=1
 echo
 submit_documents || outcome=$?
 echo

@@ -155,6 +155,19 @@ class Quickstart(unittest.TestCase):
         self.assertIn(f"{DOCUMENTS + 1} submitted, 0 known already", printed)
         os.remove(os.path.join(self.documents, "broken.nxml"))
 
+    def test_7_folders_that_cannot_be_entered_are_named(self):
+        """A program in the place of find says so, since nothing is forbidden to root."""
+        tools = os.path.join(self.folder, "tools")
+        os.mkdir(tools)
+        with open(os.path.join(tools, "find"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n/usr/bin/find \"$@\"\necho \"find: '/x/private': Permission denied\" >&2\n"
+                       "echo \"find: File system loop detected; ...\" >&2\nexit 1\n")
+        os.chmod(os.path.join(tools, "find"), 0o755)
+        printed = self.run_line(f"PATH={tools}:$PATH {QUICKSTART} {self.documents}", expected=1)
+        self.assertIn("warning: '/x/private': Permission denied; skipped\n", printed)
+        self.assertNotIn("loop", printed)
+        self.assertIn(f"{DOCUMENTS} files: 0 submitted, {DOCUMENTS} known already", printed)
+
     def test_7_interrupted_it_says_what_becomes_of_the_cluster(self):
         with subprocess.Popen([QUICKSTART, self.documents, "--serve"], cwd=self.clone, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as serving:
