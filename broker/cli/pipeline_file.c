@@ -9,6 +9,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static json_t *text(struct sl_bytes bytes) {
+    return json_stringn((const char *)bytes.data, bytes.size);
+}
+
+static json_t *to_record(const char *path, const struct sl_problem *problem) {
+    static const char *const severities[] = {
+        [SL_PROBLEM_ERROR] = "error", [SL_PROBLEM_WARNING] = "warning", [SL_PROBLEM_NOTE] = "note"};
+    return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o}", "file", path, "line", (int)problem->mark.line, "column",
+                     (int)problem->mark.column, "severity", severities[problem->severity], "sentence", text(problem->sentence), "hint",
+                     problem->hint.size ? text(problem->hint) : json_null());
+}
+
+static void record(const struct sl_pipeline_file *file, const struct sl_problems *problems, json_t *records) {
+    for (uint32_t i = 0; records && i < problems->count; i++)
+        (void)json_array_append_new(records, to_record(file->path, &problems->items[i]));
+}
+
 static void show(const struct sl_pipeline_file *file, struct sl_problems *problems) {
     struct sl_buf text;
     sl_buf_init(&text, sl_alloc_system());
@@ -37,7 +54,7 @@ static int add_shipped(struct sl_policies *policies) {
     return SL_OK;
 }
 
-int sl_pipeline_policies_load(const struct sl_cli *cli, struct sl_policies *out_policies) {
+int sl_pipeline_policies_load(const struct sl_cli *cli, json_t *records, struct sl_policies *out_policies) {
     const char *path = sl_cli_flag(cli, SL_FLAG_POLICIES);
     if (!path) return sl_policies_builtin(sl_alloc_system(), out_policies) ? SL_EXIT_FAILURE : SL_EXIT_DONE;
     struct sl_pipeline_file file = {.path = path};
@@ -57,6 +74,7 @@ int sl_pipeline_policies_load(const struct sl_cli *cli, struct sl_policies *out_
         sl_tree_fini(&tree);
     }
     show(&file, &problems);
+    record(&file, &problems, records);
     sl_problems_fini(&problems);
     sl_buf_fini(&file.text);
     if (code == SL_EXIT_DONE && add_shipped(out_policies)) {
@@ -93,6 +111,7 @@ static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, c
     file->error_count = problems.error_count;
     for (uint32_t i = 0; i < problems.count; i++) file->warning_count += problems.items[i].severity == SL_PROBLEM_WARNING;
     if (rc || !how->errors_only) show(file, &problems);
+    record(file, &problems, how->records);
     sl_problems_fini(&problems);
     if (rc == SL_OK) return SL_EXIT_DONE;
     sl_pipeline_free(&file->pipeline);
@@ -122,10 +141,6 @@ bool sl_pipeline_file_is_meant(const char *word) {
     size_t size = strlen(word);
     bool by_name = (size > 5 && strcmp(word + size - 5, ".yaml") == 0) || (size > 4 && strcmp(word + size - 4, ".yml") == 0);
     return by_name || strchr(word, '/') || (stat(word, &facts) == 0 && S_ISREG(facts.st_mode));
-}
-
-static json_t *text(struct sl_bytes bytes) {
-    return json_stringn((const char *)bytes.data, bytes.size);
 }
 
 json_t *sl_pipeline_file_to_json(const struct sl_pipeline_file *self) {

@@ -20,13 +20,14 @@ struct sl_pipeline_file {
 struct sl_pipeline_check {
     const struct sl_stage_types *types;  /* that are known; NULL: types are not checked. Borrows */
     const struct sl_policies *policies;  /* that stages may name; NULL: who reads it next knows them. Borrows */
+    json_t *records; /* an array that gets every problem as {file, line, column, severity, sentence, hint}; NULL: not wanted. Borrows */
     bool strict;                         /* warnings are errors */
     bool errors_only; /* who reads it next says the warnings */
 };
 
 /* The policies that stages may name: those of --policies, and the ones that the program ships. 0, and the caller owns them; or an
- * exit code after what was wrong with that file. */
-int sl_pipeline_policies_load(const struct sl_cli *cli, struct sl_policies *out_policies);
+ * exit code after what was wrong with that file. `records` as above. */
+int sl_pipeline_policies_load(const struct sl_cli *cli, json_t *records, struct sl_policies *out_policies);
 
 /* Reads and checks a file; all its problems go to stderr. 0 when there is a pipeline; else an exit code (SL_EXIT_INVALID for errors
  * in it) after what was wrong. Fini in every case. */

@@ -110,9 +110,10 @@ int sl_run_pipelines_lint(struct sl_cli *cli) {
     struct sl_plugins plugins;
     struct sl_policies policies = {0};
     sl_plugins_load(cli, &plugins); /* without them types are not checked */
-    int worst = sl_pipeline_policies_load(cli, &policies);
+    json_t *records = json_array();
+    int worst = sl_pipeline_policies_load(cli, records, &policies);
     const struct sl_pipeline_check check = {.types = sl_plugins_types(&plugins), .policies = worst ? NULL : &policies,
-                                            .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
+                                            .records = records, .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
     for (int i = 0; i < cli->parsed.argument_count; i++) {
         struct sl_pipeline_file file;
         int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), &check, &file);
@@ -125,7 +126,9 @@ int sl_run_pipelines_lint(struct sl_cli *cli) {
     sl_plugins_fini(&plugins);
     if (errors || warnings || worst == SL_EXIT_DONE)
         (void)fprintf(stderr, "%u error%s, %u warning%s\n", errors, plural(errors), warnings, plural(warnings));
-    return worst;
+    int code = cli->format == SL_FORMAT_TABLE ? (int)SL_EXIT_DONE : sl_output_list(cli, records, NULL, 0, "file");
+    json_decref(records);
+    return worst ? worst : code;
 }
 
 static void print_applied(const struct sl_cli *cli, const struct sl_wire_applied *applied, json_t *records) {

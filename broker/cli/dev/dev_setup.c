@@ -92,7 +92,7 @@ static void pass_on(struct sl_dev *self, struct sl_child *child, enum sl_flag fl
 /* What is wrong with the policies file, once, and with each pipeline file. */
 static int check_files(struct sl_dev *self) {
     struct sl_policies policies;
-    int code = sl_pipeline_policies_load(self->cli, &policies);
+    int code = sl_pipeline_policies_load(self->cli, NULL, &policies);
     self->policies = code ? NULL : &policies;
     int found = sl_dev_add_pipelines(self);
     if (self->policies) sl_policies_fini(&policies);

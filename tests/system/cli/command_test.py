@@ -358,6 +358,10 @@ class Cluster(ClusterCase):
             ended = self.sluice("pipelines", verb, path, expected=9)
             self.assertRegex(ended.stderr, rf"{path}:5:\d+: error: ")
             self.assertIn('did you mean "chunk"?', ended.stderr)
+        problems = self.json("pipelines", "lint", path, expected=9)
+        self.assertEqual([(found["file"], found["line"], found["severity"], found["hint"]) for found in problems if found["severity"] == "error"],
+                         [(path, 5, "error", 'did you mean "chunk"?')])
+        self.assertIn('depends on "chnk"', problems[-1]["sentence"])
         self.assertNotIn("bad", self.sluice("pipelines", "list", "-o", "name").stdout.split())
         self.sluice("pipelines", "lint", "absent.yaml", expected=3)
         good, policies = os.path.join(self.dev.pipelines, "quick.yaml"), os.path.join(self.dev.folder, "policies.yaml")
