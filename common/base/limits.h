@@ -87,6 +87,10 @@ enum {
     SL_SETTLE_MS = 1000 /* a job under way gets a record when its changes are this old: most end before and need one only */
 };
 
+/* Of one worker, unless --spool-size says otherwise; and the least that it may say: one result. */
+#define SL_SPOOL_BYTES ((uint64_t)1 << 30)
+#define SL_SPOOL_BYTES_MIN ((uint64_t)SL_RESULT_BYTES_MAX)
+
 /* Of one stage host, unless --stage-memory and --stage-file-size say otherwise; and the least that they may say: with less it does not
  * start, or cannot work. Too large for an enum. */
 #define SL_STAGE_MEMORY ((uint64_t)4 << 30)

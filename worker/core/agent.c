@@ -23,6 +23,7 @@ static void init_lists(struct sl_agent *self) {
     sl_list_init(&self->waiting);
     sl_list_init(&self->inlined);
     sl_list_init(&self->held);
+    sl_list_init(&self->unsent);
     sl_list_init(&self->fields);
     sl_list_init(&self->idle);
     sl_list_init(&self->tiny);
@@ -68,7 +69,7 @@ static void free_blocks(struct sl_agent *self) {
     struct attempt *attempt;
     while ((attempt = sl_idmap_each(&self->attempts, &cursor))) {
         sl_pool_give(&self->pool, attempt->blob, attempt->blob_size);
-        sl_pool_give(&self->pool, attempt->result_blob, attempt->result_size);
+        sl_agent_result_drop(self, attempt->result_blob, attempt->result_size, attempt->is_spooled);
     }
     while (self->fields.count) {
         struct field *field = SL_CONTAINER(sl_list_first(&self->fields), struct field, link);

@@ -4,10 +4,13 @@
  * What is in an event is borrowed until step returns; what is in effects is borrowed from the agent until the next step; nothing
  * else crosses. Effects are carried out in the order given.
  *
- *   attempt:  ASSIGN -> waiting -> given to a host -> (it heads that host's list: begun) -> ended -> RESULT_ACK -> forgotten
+ *   attempt:  ASSIGN -> waiting -> given to a host -> (it heads that host's list: begun) -> ended -> sent -> RESULT_ACK -> forgotten
  *   host:     down -> starting -> ready -> stopping -> down
  *
- * A task that another one's crash found not yet begun goes back to the front of the agent's own queue and costs nothing. */
+ * A task that another one's crash found not yet begun goes back to the front of the agent's own queue and costs nothing.
+ *
+ * Results are kept until they are acknowledged: in memory, above SL_AGENT_RESULT_BYTES_MAX in the spool, and in memory again when the
+ * spool has no room; then nothing new is taken until that much is acknowledged. */
 #ifndef SL_AGENT_AGENT_H
 #define SL_AGENT_AGENT_H
 
@@ -25,7 +28,8 @@ enum {
     SL_AGENT_STUCK_MS = 5,          /* neighbours behind an attempt that takes longer are taken back */
     SL_AGENT_STARTS_MAX = 3,        /* failed starts in a row after which a host counts as broken */
     SL_AGENT_RESULTS_MAX = 65536,   /* attempts known at once */
-    SL_AGENT_RESULT_BYTES_MAX = 64 << 20, /* unacknowledged results above this: nothing new is taken */
+    SL_AGENT_RESULT_BYTES_MAX = 64 << 20, /* unacknowledged results in memory; above it they go to the spool */
+    SL_AGENT_SENT_BYTES_MAX = 32 << 20,   /* results sent and not acknowledged, or one larger: the others wait for their turn */
     SL_AGENT_DEFINITIONS_MAX = 4096,
     SL_AGENT_RESEND_LEVELS = 5      /* waits between repetitions of a result: 1, 2, 4, 8, 10 s */
 };
@@ -43,6 +47,7 @@ struct sl_agent_config {
     uint32_t drain_ms;   /* how long running attempts may go on after DRAIN */
     uint32_t heartbeat_ms; /* these two until WELCOME says otherwise */
     uint32_t lost_ms;
+    const struct sl_alloc *spool; /* blocks that are not memory, for results; NULL: none. Borrowed for the agent's whole life */
     const struct sl_agent_type *types; /* borrowed for the agent's whole life */
     uint32_t type_count;
 };

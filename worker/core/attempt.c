@@ -58,11 +58,27 @@ void sl_agent_attempt_add(struct sl_agent *self, struct attempt *attempt) {
     sl_idmap_insert(&self->attempts, attempt);
 }
 
+/* A block for a result: memory, or the spool when enough of them are in memory, or memory when the spool has no room. */
+static int take_result(struct sl_agent *self, struct outcome *outcome) {
+    bool is_enough = self->result_bytes + outcome->blob_size > SL_AGENT_RESULT_BYTES_MAX;
+    outcome->blob = is_enough && self->config.spool ? sl_alloc_take(self->config.spool, outcome->blob_size) : NULL;
+    outcome->is_spooled = outcome->blob != NULL;
+    if (!outcome->blob) outcome->blob = sl_pool_take(&self->pool, outcome->blob_size);
+    return outcome->blob ? SL_OK : SL_E_NO_MEMORY;
+}
+
+void sl_agent_result_drop(struct sl_agent *self, uint8_t *blob, size_t size, bool is_spooled) {
+    if (is_spooled) {
+        sl_alloc_give(self->config.spool, blob, size);
+    } else {
+        sl_pool_give(&self->pool, blob, size);
+    }
+}
+
 int sl_agent_outcome_copy(struct sl_agent *self, const struct sl_agent_result *result, struct outcome *out_outcome) {
     struct outcome outcome = {.result = *result};
     outcome.blob_size = result->values.size + result->output.size + result->error.size + result->detail.size + 1;
-    outcome.blob = sl_pool_take(&self->pool, outcome.blob_size);
-    if (!outcome.blob) return SL_E_NO_MEMORY;
+    if (take_result(self, &outcome)) return SL_E_NO_MEMORY;
     uint8_t *at = outcome.blob;
     outcome.result.values = place(&at, result->values);
     outcome.result.output = place(&at, result->output);
@@ -77,6 +93,7 @@ static struct sl_list *list_of(struct sl_agent *self, struct attempt *attempt) {
     case ATTEMPT_WAITING: return &self->waiting;
     case ATTEMPT_INLINE: return &self->inlined;
     case ATTEMPT_HELD: return &self->held;
+    case ATTEMPT_UNSENT: return &self->unsent;
     case ATTEMPT_GIVEN: return &self->hosts[attempt->place].given;
     case ATTEMPT_ENDED: return &self->ended[attempt->place];
     }
@@ -85,17 +102,20 @@ static struct sl_list *list_of(struct sl_agent *self, struct attempt *attempt) {
 }
 
 static void leave(struct sl_agent *self, struct attempt *attempt) {
-    if (sl_link_is_on(&attempt->link)) sl_list_remove(list_of(self, attempt), &attempt->link);
+    if (!sl_link_is_on(&attempt->link)) return;
+    sl_list_remove(list_of(self, attempt), &attempt->link);
+    if (attempt->state == ATTEMPT_ENDED) self->sent_bytes -= attempt->result_size;
 }
 
 void sl_agent_attempt_send(struct sl_agent *self, struct attempt *attempt, uint32_t level) {
+    SL_ASSERT(self->link == LINK_WELCOMED);
     leave(self, attempt);
     if (level >= SL_AGENT_RESEND_LEVELS) level = SL_AGENT_RESEND_LEVELS - 1;
     attempt->state = ATTEMPT_ENDED;
     attempt->place = level;
     attempt->resend_at = self->now + agent_ms(1000u * resend_seconds[level]);
     sl_list_append(&self->ended[level], &attempt->link);
-    if (self->link != LINK_WELCOMED) return;
+    self->sent_bytes += attempt->result_size;
     struct sl_agent_effect *effect = sl_agent_emit(self, SL_AGENT_DO_RESULT);
     effect->token = attempt->task.token;
     effect->result = attempt->result;
@@ -109,21 +129,56 @@ static void free_blob(struct sl_agent *self, struct attempt *attempt) {
 }
 
 void sl_agent_attempt_end(struct sl_agent *self, struct attempt *attempt, const struct outcome *outcome) {
-    SL_ASSERT(attempt->state != ATTEMPT_HELD && attempt->state != ATTEMPT_ENDED);
+    SL_ASSERT(!sl_agent_attempt_has_ended(attempt));
     leave(self, attempt);
     free_blob(self, attempt);
     attempt->result = outcome->result;
     attempt->result_blob = outcome->blob;
     attempt->result_size = outcome->blob_size;
-    self->result_bytes += outcome->blob_size;
+    attempt->is_spooled = outcome->is_spooled;
+    if (!attempt->is_spooled) self->result_bytes += outcome->blob_size;
     attempt->state = ATTEMPT_HELD;
     sl_list_append(&self->held, &attempt->link);
     if (attempt->cancelled) sl_agent_fields_drop(self, attempt);
     sl_agent_attempt_release(self, attempt);
 }
 
+/* A broker that comes back would be given everything at once, and ZeroMQ would hold a copy of it all. */
+static bool may_be_sent(const struct sl_agent *self, const struct attempt *attempt) {
+    return self->sent_bytes == 0 || self->sent_bytes + attempt->result_size <= SL_AGENT_SENT_BYTES_MAX;
+}
+
+/* One without a block of its own says that a task is returned: the broker should know soon, and it is small. */
 void sl_agent_attempt_release(struct sl_agent *self, struct attempt *attempt) {
-    if (attempt->state == ATTEMPT_HELD && attempt->field_count == 0) sl_agent_attempt_send(self, attempt, 0);
+    if (attempt->state != ATTEMPT_HELD || attempt->field_count) return;
+    bool is_next = self->unsent.count == 0 || !attempt->result_blob;
+    if (self->link == LINK_WELCOMED && is_next && may_be_sent(self, attempt)) {
+        sl_agent_attempt_send(self, attempt, 0);
+        return;
+    }
+    leave(self, attempt);
+    attempt->state = ATTEMPT_UNSENT;
+    sl_list_append(&self->unsent, &attempt->link);
+}
+
+void sl_agent_attempts_unsend(struct sl_agent *self) {
+    for (size_t level = SL_AGENT_RESEND_LEVELS; level-- > 0;) {
+        while (self->ended[level].count) {
+            struct attempt *attempt = attempt_of(self->ended[level].head.prev);
+            leave(self, attempt);
+            attempt->state = ATTEMPT_UNSENT;
+            sl_list_prepend(&self->unsent, &attempt->link);
+        }
+    }
+    SL_ASSERT(self->sent_bytes == 0);
+}
+
+void sl_agent_attempts_send(struct sl_agent *self) {
+    while (self->unsent.count) {
+        struct attempt *attempt = attempt_of(sl_list_first(&self->unsent));
+        if (!may_be_sent(self, attempt)) return;
+        sl_agent_attempt_send(self, attempt, 0);
+    }
 }
 
 void sl_agent_attempt_return(struct sl_agent *self, struct attempt *attempt, const char *error) {
@@ -132,13 +187,13 @@ void sl_agent_attempt_return(struct sl_agent *self, struct attempt *attempt, con
 }
 
 void sl_agent_attempt_forget(struct sl_agent *self, struct attempt *attempt) {
-    SL_ASSERT(attempt->state == ATTEMPT_ENDED || attempt->state == ATTEMPT_HELD);
-    SL_ASSERT(self->result_bytes >= attempt->result_size);
+    SL_ASSERT(sl_agent_attempt_has_ended(attempt));
+    SL_ASSERT(attempt->is_spooled || self->result_bytes >= attempt->result_size);
     leave(self, attempt);
-    self->result_bytes -= attempt->result_size;
+    if (!attempt->is_spooled) self->result_bytes -= attempt->result_size;
     void *removed = sl_idmap_remove(&self->attempts, attempt->key);
     SL_ASSERT(removed == attempt);
-    sl_pool_give(&self->pool, attempt->result_blob, attempt->result_size);
+    sl_agent_result_drop(self, attempt->result_blob, attempt->result_size, attempt->is_spooled);
     sl_pool_give(&self->pool, attempt, sizeof *attempt);
 }
 
@@ -163,7 +218,7 @@ void sl_agent_attempt_requeue(struct sl_agent *self, struct attempt *attempt) {
 }
 
 size_t sl_agent_under_way(const struct sl_agent *self) {
-    size_t ended = self->held.count;
+    size_t ended = self->held.count + self->unsent.count;
     for (size_t i = 0; i < SL_AGENT_RESEND_LEVELS; i++) ended += self->ended[i].count;
     SL_ASSERT(self->attempts.count >= ended);
     return self->attempts.count - ended;

@@ -37,11 +37,8 @@ static void send_everything(struct sl_agent *self) {
     for (struct sl_link *link = sl_list_first(&self->fields); link; link = sl_list_next(&self->fields, link)) {
         sl_agent_emit_field(self, SL_CONTAINER(link, struct field, link));
     }
-    size_t again = self->ended[0].count;
-    for (size_t i = 0; i < again; i++) sl_agent_attempt_send(self, attempt_of(sl_list_first(&self->ended[0])), 0);
-    for (size_t level = 1; level < SL_AGENT_RESEND_LEVELS; level++) {
-        while (self->ended[level].count) sl_agent_attempt_send(self, attempt_of(sl_list_first(&self->ended[level])), 0);
-    }
+    sl_agent_attempts_unsend(self);
+    sl_agent_attempts_send(self);
 }
 
 int sl_agent_on_welcome(struct sl_agent *self, const struct sl_agent_event *event) {
@@ -74,7 +71,7 @@ void sl_agent_fields_drop(struct sl_agent *self, struct attempt *attempt) {
 
 int sl_agent_on_result_ack(struct sl_agent *self, const struct sl_agent_event *event) {
     struct attempt *attempt = sl_agent_attempt_find(self, &event->token);
-    if (!attempt || (attempt->state != ATTEMPT_ENDED && attempt->state != ATTEMPT_HELD)) return SL_OK;
+    if (!attempt || !sl_agent_attempt_has_ended(attempt)) return SL_OK;
     sl_agent_fields_drop(self, attempt);
     sl_agent_attempt_forget(self, attempt);
     return SL_OK;
@@ -116,6 +113,7 @@ static void send_due(struct sl_agent *self) {
             sl_agent_attempt_send(self, attempt, level + 1);
         }
     }
+    sl_agent_attempts_send(self);
 }
 
 void sl_agent_broker_due(struct sl_agent *self) {

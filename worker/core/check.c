@@ -36,6 +36,7 @@ static bool check_attempts(const struct sl_agent *self, char *why, size_t size) 
     HOLDS(list_is(&self->waiting, ATTEMPT_WAITING, 0, &total), "an attempt that does not wait is in the queue");
     HOLDS(list_is(&self->inlined, ATTEMPT_INLINE, 0, &total), "an attempt on the inline list is in another state");
     HOLDS(list_is(&self->held, ATTEMPT_HELD, 0, &total), "an attempt on the held list is in another state");
+    HOLDS(list_is(&self->unsent, ATTEMPT_UNSENT, 0, &total), "an attempt on the unsent list is in another state");
     for (uint32_t i = 0; i < SL_AGENT_RESEND_LEVELS; i++) {
         HOLDS(list_is(&self->ended[i], ATTEMPT_ENDED, i, &total), "an attempt on a resend list is in another state");
     }
@@ -47,18 +48,22 @@ static bool check_attempts(const struct sl_agent *self, char *why, size_t size) 
 }
 
 static bool check_blocks(const struct sl_agent *self, char *why, size_t size) {
-    size_t cursor = 0, result_bytes = 0, field_count = 0;
+    size_t cursor = 0, result_bytes = 0, sent_bytes = 0, field_count = 0;
     const struct attempt *attempt;
     while ((attempt = sl_idmap_each(&self->attempts, &cursor))) {
-        bool ended = attempt->state == ATTEMPT_HELD || attempt->state == ATTEMPT_ENDED;
+        bool ended = sl_agent_attempt_has_ended(attempt);
+        bool was_sent = attempt->state == ATTEMPT_ENDED;
         HOLDS(!ended || !attempt->blob, "an ended attempt keeps its input");
         HOLDS(ended || attempt->blob, "an attempt under way has no input");
         HOLDS(attempt->state != ATTEMPT_HELD || attempt->field_count > 0, "a result is held for nothing");
-        HOLDS(attempt->state != ATTEMPT_ENDED || attempt->field_count == 0, "a result was sent before its fields");
-        result_bytes += attempt->result_size;
+        HOLDS(!was_sent || attempt->field_count == 0, "a result was sent before its fields");
+        if (!attempt->is_spooled) result_bytes += attempt->result_size;
+        if (was_sent) sent_bytes += attempt->result_size;
         field_count += attempt->field_count;
     }
     HOLDS(result_bytes == self->result_bytes, "the count of result bytes is off");
+    HOLDS(sent_bytes == self->sent_bytes, "the count of sent bytes is off");
+    HOLDS(self->link != LINK_WELCOMED || self->unsent.count == 0 || sent_bytes > 0, "a result waits although nothing is sent");
     HOLDS(field_count == self->fields.count, "the count of fields is off");
     return true;
 }

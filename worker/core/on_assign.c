@@ -80,7 +80,7 @@ static void start_inline(struct sl_agent *self, struct attempt *attempt, const s
 }
 
 static void again(struct sl_agent *self, struct attempt *attempt) {
-    if (attempt->state == ATTEMPT_ENDED) sl_agent_attempt_send(self, attempt, attempt->place);
+    if (attempt->state == ATTEMPT_ENDED && self->link == LINK_WELCOMED) sl_agent_attempt_send(self, attempt, attempt->place);
 }
 
 int sl_agent_on_assign(struct sl_agent *self, const struct sl_agent_event *event) {

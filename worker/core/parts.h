@@ -29,17 +29,28 @@ struct outcome {
     struct sl_agent_result result;
     uint8_t *blob;
     size_t blob_size;
+    bool is_spooled;
 };
 /* Copies a result's views into one block. 0, or SL_E_NO_MEMORY. */
 int sl_agent_outcome_copy(struct sl_agent *self, const struct sl_agent_result *result, struct outcome *out_outcome);
+/* Gives the block of a result back; NULL is allowed. */
+void sl_agent_result_drop(struct sl_agent *self, uint8_t *blob, size_t size, bool is_spooled);
 /* Ends an attempt: it leaves its list, its input is freed, its result is sent or held. Takes the outcome's block. */
 void sl_agent_attempt_end(struct sl_agent *self, struct attempt *attempt, const struct outcome *outcome);
+/* Whether it has ended and only its result is left. */
+static inline bool sl_agent_attempt_has_ended(const struct attempt *attempt) {
+    return attempt->state == ATTEMPT_HELD || attempt->state == ATTEMPT_UNSENT || attempt->state == ATTEMPT_ENDED;
+}
 /* Ends it as RETURNED, which costs no attempt. `error` is a text of the program. */
 void sl_agent_attempt_return(struct sl_agent *self, struct attempt *attempt, const char *error);
-/* Sends an ended one's result now, if the broker may be told, and puts it on the list of that repetition. */
+/* Sends an ended one's result now, and puts it on the list of that repetition. The broker may be told. */
 void sl_agent_attempt_send(struct sl_agent *self, struct attempt *attempt, uint32_t level);
-/* Sends a held one's result when nothing holds it any more. */
+/* Sends a held one's result when nothing holds it any more, or lets it wait for its turn. */
 void sl_agent_attempt_release(struct sl_agent *self, struct attempt *attempt);
+/* Puts what was sent before what was not yet: another session has heard of nothing. */
+void sl_agent_attempts_unsend(struct sl_agent *self);
+/* Sends results that wait for their turn, as many as may be under way. The broker may be told. */
+void sl_agent_attempts_send(struct sl_agent *self);
 /* Forgets it: its result is acknowledged. */
 void sl_agent_attempt_forget(struct sl_agent *self, struct attempt *attempt);
 /* Frees an attempt that was never added. */

@@ -17,7 +17,8 @@ enum attempt_state {
     ATTEMPT_GIVEN,   /* on host->given; the first of that list has begun */
     ATTEMPT_INLINE,  /* on agent->inlined: from its effect to its INLINE_DONE */
     ATTEMPT_HELD,    /* on agent->held: ended, but the broker has not acknowledged all its fields */
-    ATTEMPT_ENDED    /* on agent->ended[level]: the result waits for RESULT_ACK */
+    ATTEMPT_UNSENT,  /* on agent->unsent: ended; nobody can be told, or enough was sent that is not acknowledged */
+    ATTEMPT_ENDED    /* on agent->ended[level]: the result was sent and waits for RESULT_ACK */
 };
 
 struct attempt {
@@ -38,6 +39,7 @@ struct attempt {
     struct sl_agent_result result; /* its views point into result_blob, or at texts of the program */
     uint8_t *result_blob;          /* owns; may be NULL */
     size_t result_size;
+    bool is_spooled;               /* result_blob came from the spool */
     uint64_t resend_at;
 };
 
@@ -96,6 +98,7 @@ struct sl_agent {
     struct sl_list waiting;
     struct sl_list inlined;
     struct sl_list held;
+    struct sl_list unsent;
     struct sl_list ended[SL_AGENT_RESEND_LEVELS]; /* each in the order of resend_at */
     struct sl_list fields;
     struct sl_list idle;
@@ -103,7 +106,8 @@ struct sl_agent {
     struct host *hosts;           /* config.host_count */
     struct sl_heap timers;        /* of hosts */
     uint64_t epochs[SL_SHARDS_MAX]; /* highest seen */
-    size_t result_bytes;
+    size_t result_bytes; /* of results in memory */
+    size_t sent_bytes;   /* of results on the ended lists */
     uint64_t next_field_id;
 
     enum link_state link;

@@ -81,6 +81,7 @@ static uint64_t before_wait(void *context) {
 
 static int make_agent(struct sl_worker *self) {
     const struct sl_options *options = self->options;
+    sl_spool_init(&self->spool, options->data, options->spool_bytes);
     const struct sl_agent_config config = {
         .host_count = options->slots,
         .prefetch = options->prefetch,
@@ -88,6 +89,7 @@ static int make_agent(struct sl_worker *self) {
         .drain_ms = options->drain_ms,
         .heartbeat_ms = options->heartbeat_ms,
         .lost_ms = options->lost_ms,
+        .spool = options->spool_bytes ? &self->spool.alloc : NULL,
         .types = self->agent_types,
         .type_count = self->agent_type_count,
     };
@@ -96,6 +98,7 @@ static int make_agent(struct sl_worker *self) {
 
 static int run(struct sl_worker *self) {
     char error[ERROR_SIZE] = "out of memory";
+    (void)signal(SIGXFSZ, SIG_IGN); /* the spool may meet a limit; stage hosts get the default back */
     int rc = sl_loop_new(&self->loop);
     if (rc == SL_OK) rc = sl_stages_new(self);
     if (rc == SL_OK) rc = sl_inline_new(self);

@@ -108,6 +108,10 @@ static int set_count(const char *value, uint64_t min, uint64_t max, uint64_t *ou
     return SL_OK;
 }
 
+static int set_spool(struct sl_options *options, const char *value) {
+    return set_size(value, SL_SPOOL_BYTES_MIN, &options->spool_bytes);
+}
+
 static int set_stage_memory(struct sl_options *options, const char *value) {
     return set_size(value, SL_STAGE_MEMORY_MIN, &options->stage_limits.memory);
 }
@@ -174,6 +178,7 @@ static const struct option options_known[] = {
     {"plugin-path", "DIRS", set_plugin_path, "colon list of the directories with plugins, instead of those of SLUICE_PLUGIN_PATH and then the installed ones"},
     {"plugin", "FILE", add_plugin, "one plugin more, before those of the path; may be repeated"},
     {"data", "DIR", set_data, "what stages keep on this machine (XDG_STATE_HOME/sluice/worker)"},
+    {"spool-size", "SIZE|none", set_spool, "room in --data for results that wait for the broker beyond 64M in memory, 16M or more (1G)"},
     {"drain-timeout", "TIME", set_drain, "on SIGTERM: how long running attempts may go on (SLUICE_DRAIN_TIMEOUT, 30s)"},
     {"pass-env", "NAME", add_pass_env, "a variable that stages see beside PATH HOME LANG TZ TMPDIR SLUICE_*; may be repeated"},
     {"stage-user", "NAME", set_stage_user, "the user as whom stages run; the worker must be root"},
@@ -324,6 +329,7 @@ static void set_defaults(struct sl_options *options) {
     options->grace_ms = GRACE_MS;
     options->probe_ms = PROBE_MS;
     options->stage_limits = (struct sl_host_limits){.memory = SL_STAGE_MEMORY, .file_size = SL_STAGE_FILE_SIZE, .files = SL_STAGE_FILES};
+    options->spool_bytes = SL_SPOOL_BYTES;
     options->heartbeat_ms = SL_HEARTBEAT_MS;
     options->lost_ms = SL_LOST_MS;
     set_program_directory(options);

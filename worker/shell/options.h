@@ -26,6 +26,7 @@ struct sl_options {
     uint32_t pass_env_count;
     const char *stage_user;
     struct sl_host_limits stage_limits;
+    uint64_t spool_bytes; /* 0: no spool */
     enum sl_log_level log_level;
     bool insecure;
     uint32_t drain_ms;

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "plugins.h"
 #include "spawner.h"
+#include "spool.h"
 
 #include "agent/agent.h"
 #include "base/buf.h"
@@ -25,6 +26,7 @@ struct sl_worker {
     struct sl_spawner spawner;
     struct sl_loop *loop;
     struct sl_agent *agent;
+    struct sl_spool spool;
     uint64_t now; /* of the newest event */
     int status;   /* to exit with */
 

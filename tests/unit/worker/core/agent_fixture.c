@@ -32,12 +32,14 @@ static void make_pipeline(struct agent_fixture *self) {
 void fixture_new(struct agent_fixture *self, uint32_t prefetch) {
     memset(self, 0, sizeof *self);
     sl_counting_alloc_init(&self->alloc);
+    sl_failing_alloc_init(&self->spool, 0);
     self->now = 1000000000u;
     self->next_nonce = 100;
     self->epoch = 1;
     make_pipeline(self);
     const struct sl_agent_config config = {.host_count = HOSTS, .prefetch = prefetch, .grace_ms = GRACE_MS, .drain_ms = DRAIN_MS,
-                                           .heartbeat_ms = HEARTBEAT_MS, .lost_ms = LOST_MS, .types = types, .type_count = 3};
+                                           .heartbeat_ms = HEARTBEAT_MS, .lost_ms = LOST_MS, .types = types, .type_count = 3,
+                                           .spool = &self->spool.alloc};
     cr_assert_eq(sl_agent_new(&self->alloc.alloc, &config, &self->agent), SL_OK);
 }
 
@@ -45,6 +47,7 @@ void fixture_free(struct agent_fixture *self) {
     sl_agent_free(&self->agent);
     sl_buf_fini(&self->canonical);
     cr_assert_eq(self->alloc.live_blocks, 0, "the agent keeps %zu blocks", self->alloc.live_blocks);
+    cr_assert_eq(self->spool.live_blocks, 0, "the agent keeps %zu blocks of the spool", self->spool.live_blocks);
 }
 
 void fixture_running(struct agent_fixture *self, uint32_t prefetch) {

@@ -13,6 +13,7 @@ enum { HOSTS = 2, GRACE_MS = 5000, DRAIN_MS = 30000, HEARTBEAT_MS = 500, LOST_MS
 
 struct agent_fixture {
     struct sl_failing_alloc alloc;
+    struct sl_failing_alloc spool; /* has no room until its countdown is set */
     struct sl_agent *agent;
     struct sl_agent_effects effects; /* of the last step */
     int rc;                          /* of the last step */

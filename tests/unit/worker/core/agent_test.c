@@ -543,22 +543,3 @@ Test(agent, kills_a_host_that_does_not_get_ready) {
     }
     cr_assert_eq(fixture_first(fx, SL_AGENT_DO_HOST_SIGNAL)->signal, SIGKILL);
 }
-
-Test(agent, takes_nothing_while_too_many_results_wait) {
-    struct sl_agent_event event = {.kind = SL_AGENT_HOST_DONE, .host = 1};
-    static uint8_t large[SL_VALUE_BYTES_MAX];
-    struct sl_token token;
-    for (size_t bytes = 0; bytes < SL_AGENT_RESULT_BYTES_MAX; bytes += sizeof large) {
-        token = fixture_assign(fx, STAGE_PLAIN, 60000);
-        cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HOST_GIVE), 1);
-        event.nonce = token.nonce;
-        event.done.result.output = sl_bytes(large, sizeof large);
-        event.done.result.duration_us = 2000;
-        fixture_step(fx, event);
-    }
-    struct sl_token refused = fixture_assign(fx, STAGE_PLAIN, 60000);
-    assert_text(fixture_result(fx, &refused)->error, "too many results wait for their acknowledgement");
-    fixture_ack(fx, &token);
-    (void)fixture_assign(fx, STAGE_PLAIN, 60000);
-    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HOST_GIVE), 1);
-}

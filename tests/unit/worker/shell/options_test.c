@@ -39,6 +39,7 @@ Test(options, have_defaults) {
     cr_assert_eq(options.stage_limits.file_size, (uint64_t)16 << 30);
     cr_assert_eq(options.stage_limits.files, 1024);
     cr_assert_eq(options.stage_limits.processes, 0, "as many as the user may");
+    cr_assert_eq(options.spool_bytes, (uint64_t)1 << 30);
 }
 
 Test(options, take_values_in_both_forms) {
@@ -116,6 +117,14 @@ Test(options, limit_what_a_stage_may_use) {
     assert_refused(read_words("--stage-files", "none", NULL), "--stage-files cannot be");
     assert_refused(read_words("--stage-user", "x", "--stage-processes", "0", NULL), "--stage-processes cannot be \"0\"");
     assert_refused(read_words("--stage-processes", "32", NULL), "give stages one of their own with --stage-user");
+}
+
+Test(options, limit_the_spool) {
+    cr_assert_eq(read_words("--spool-size", "16M", NULL), SL_OK, "at the limit");
+    cr_assert_eq(options.spool_bytes, 16 << 20);
+    cr_assert_eq(read_words("--spool-size", "none", NULL), SL_OK);
+    cr_assert_eq(options.spool_bytes, 0);
+    assert_refused(read_words("--spool-size", "15M", NULL), "--spool-size cannot be \"15M\"");
 }
 
 Test(options, do_not_send_plain_text_to_another_machine) {
