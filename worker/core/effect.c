@@ -55,9 +55,11 @@ static const struct sl_token *token_list(const struct sl_buf *buf, uint32_t *out
     return (const struct sl_token *)(const void *)buf->data;
 }
 
+/* None while every task would be refused. */
 static uint32_t slots(const struct sl_agent *self) {
-    bool takes = !self->draining && !sl_agent_is_broken(self) && self->result_bytes <= SL_AGENT_RESULT_BYTES_MAX;
-    return takes ? self->config.host_count * (1 + self->config.prefetch) : 0;
+    uint32_t all = self->config.host_count * (1 + self->config.prefetch);
+    bool has_room = self->result_bytes <= SL_AGENT_RESULT_BYTES_MAX && self->attempts.count + all <= SL_AGENT_RESULTS_MAX;
+    return has_room && !self->draining && !sl_agent_is_broken(self) ? all : 0;
 }
 
 void sl_agent_emit_beat(struct sl_agent *self, enum sl_agent_effect_kind kind) {

@@ -110,3 +110,23 @@ Test(results, that_return_a_task_do_not_wait_for_larger_ones) {
     struct sl_token returned = fixture_assign(fx, STAGE_PLAIN, 60000);
     cr_assert_eq(fixture_result(fx, &returned)->outcome, SL_OUTCOME_RETURNED);
 }
+
+/* The broker would go on sending tasks that can only be dropped. */
+Test(results, without_a_place_in_the_list_of_all_stop_new_tasks) {
+    struct sl_agent_event event = {.kind = SL_AGENT_ASSIGN, .now = fx->now};
+    event.task = (struct sl_agent_task){.token = {.shard = 3, .nonce = 1000}, .input = sl_text("x")}; /* of no pipeline: returned */
+    for (int i = 0; i < SL_AGENT_RESULTS_MAX - 2 * HOSTS; i++, event.task.token.nonce++) {
+        cr_assert_eq(sl_agent_step(fx->agent, &event, &fx->effects), SL_OK);
+    }
+    cr_assert_eq(slots_told(), 2 * HOSTS);
+    fixture_step(fx, event);
+    cr_assert_eq(slots_told(), 0);
+    for (int i = 0; i < 2 * HOSTS - 1; i++) {
+        event.task.token.nonce++;
+        fixture_step(fx, event);
+        cr_assert_eq(fx->rc, SL_OK, "at the limit");
+    }
+    event.task.token.nonce++;
+    fixture_step(fx, event);
+    cr_assert_eq(fx->rc, SL_E_LIMIT);
+}
