@@ -56,7 +56,6 @@ struct sl_worker {
     struct sl_pending *pending; /* owns */
     uint32_t pending_count;
     uint32_t pending_capacity;
-    bool is_stepping;
 };
 
 /* worker.c */
