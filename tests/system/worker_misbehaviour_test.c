@@ -67,7 +67,7 @@ static const struct expectation expectations[] = {
     {"cooperates", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
 };
 
-enum { EXPECTATION_COUNT = sizeof expectations / sizeof expectations[0] };
+enum { EXPECTATION_COUNT = sizeof expectations / sizeof expectations[0], LEAVES_THREADS = EXPECTATION_COUNT + 1, LEAVES_PROCESS };
 
 static void start(const char *const *further) {
     char yaml[8192] = "name: bad\nversion: \"2026-01-15\"\nstages:\n";
@@ -76,7 +76,7 @@ static void start(const char *const *further) {
         (void)snprintf(line, sizeof line, "  - {name: %s, type: %s}\n", expectations[i].type, expectations[i].type);
         strcat(yaml, line);
     }
-    strcat(yaml, "  - {name: fine, type: noop}\n");
+    strcat(yaml, "  - {name: fine, type: noop}\n  - {name: threads, type: leaves_threads}\n  - {name: process, type: leaves_process}\n");
     fixture_worker(&fixture, yaml, further);
 }
 
@@ -187,5 +187,36 @@ Test(worker_misbehaviour, of_one_slot_is_not_noticed_by_another) {
         cr_assert_null(test_broker_find(&fixture.broker, &slow));
     }
     cr_assert_eq(test_broker_wait_result(&fixture.broker, &slow)->outcome, SL_OUTCOME_TIMEOUT);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+static bool says(struct test_broker *broker, void *context) {
+    static char text[256 << 10];
+    (void)broker;
+    FILE *log = fopen(fixture.log, "r");
+    size_t size = log ? fread(text, 1, sizeof text - 1, log) : 0;
+    if (log) (void)fclose(log);
+    text[size] = '\0';
+    return strstr(text, context) != NULL;
+}
+
+/* No timeout is left to end them: the processor time that their attempt was allowed does. */
+Test(worker_misbehaviour, that_leaves_threads_running_ends_its_host_when_it_is_idle) {
+    const char *const further[] = {"--slots", "1", NULL};
+    start(further);
+    cr_assert_eq(fixture_attempt(&fixture, LEAVES_THREADS, 1000)->outcome, SL_OUTCOME_DONE);
+    cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, says, "by SIGXCPU: a stage that had returned left a thread running in it"));
+    cr_assert_eq(fixture_attempt(&fixture, EXPECTATION_COUNT, 5000)->outcome, SL_OUTCOME_DONE);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+Test(worker_misbehaviour, that_leaves_a_process_running_does_not_have_it_for_ever) {
+    const char *const further[] = {"--slots", "1", NULL};
+    size_t with_it = 4, without = 3; /* the worker, its spawner and a host */
+    start(further);
+    cr_assert_eq(fixture_attempt(&fixture, LEAVES_PROCESS, 1000)->outcome, SL_OUTCOME_DONE);
+    cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, has_processes, &with_it));
+    cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, has_processes, &without), "it still runs");
+    cr_assert_eq(fixture_attempt(&fixture, EXPECTATION_COUNT, 5000)->outcome, SL_OUTCOME_DONE);
     cr_assert_eq(fixture_leave(&fixture), 0);
 }

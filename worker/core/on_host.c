@@ -83,6 +83,7 @@ static void crash_text(const struct host *host, const struct sl_agent_event *eve
         add_text(text, &used, "the stage was killed by ");
         add_text(text, &used, name);
         if (event->died.signal == SIGXFSZ) add_text(text, &used, ": it wrote a file above --stage-file-size");
+        if (event->died.signal == SIGXCPU) add_text(text, &used, ": it used more processor time than its timeout allows");
     } else {
         add_text(text, &used, "the stage ended its process with exit status ");
         add_number(text, &used, (uint64_t)event->died.status);

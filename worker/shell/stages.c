@@ -205,6 +205,18 @@ static void close_host(struct sl_worker *self, struct sl_host *host) {
     sl_host_close(host);
 }
 
+/* What nobody asked for and no attempt will be told of is said here. */
+static void log_end(const struct sl_host *host, const struct sl_spawner_report *report, struct sl_bytes tail) {
+    bool was_told = report->killed || report->signal == SIGTERM;
+    bool matters = host->place_count || report->status || (report->signal && !was_told);
+    bool is_runaway = report->signal == SIGXCPU && host->place_count == 0;
+    const struct sl_log_field fields[] = {sl_log_number("slot", host->index), sl_log_number("signal", (uint64_t)report->signal),
+                                          sl_log_number("status", (uint64_t)(report->status < 0 ? 0 : report->status)),
+                                          sl_log_text("output", tail)};
+    sl_log_with(matters ? SL_LOG_WARNING : SL_LOG_DEBUG, fields, 4, "a stage host ended%s",
+                is_runaway ? " by SIGXCPU: a stage that had returned left a thread running in it" : "");
+}
+
 static void on_died(struct sl_worker *self, const struct sl_spawner_report *report) {
     struct sl_host *host = &self->hosts[report->host];
     if (report->generation != host->generation) return;
@@ -218,10 +230,7 @@ static void on_died(struct sl_worker *self, const struct sl_spawner_report *repo
     event.died.begun = sl_host_has_begun(host);
     event.died.killed = report->killed != 0;
     event.died.tail = sl_buf_bytes(&tail);
-    const struct sl_log_field fields[] = {sl_log_number("slot", host->index), sl_log_number("signal", (uint64_t)report->signal),
-                                          sl_log_number("status", (uint64_t)(report->status < 0 ? 0 : report->status)),
-                                          sl_log_text("output", sl_buf_bytes(&tail))};
-    sl_log_with(host->place_count || report->status ? SL_LOG_WARNING : SL_LOG_DEBUG, fields, 4, "a stage host ended");
+    log_end(host, report, sl_buf_bytes(&tail));
     close_host(self, host);
     host_event(self, host, event);
     sl_buf_fini(&tail);

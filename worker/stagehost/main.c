@@ -3,6 +3,7 @@
 #include "channel.h"
 #include "claim.h"
 #include "probe.h"
+#include "processor_time.h"
 #include "runner.h"
 
 #include "base/err.h"
@@ -94,6 +95,7 @@ static int on_task(struct host *host, struct sl_bytes body) {
     if (!sl_claim_begin(host->claims, task.sequence)) return SL_OK; /* the worker took it back */
     if (task.follows) separate_output(task.sequence);
     cooperates = 0;
+    sl_processor_time_allow(task.timeout_ms);
     sl_runner_run(host->runner, &task, &result);
     cooperates = 0;
     (void)fflush(stdout); /* lost lines are lost: nowhere to say so */

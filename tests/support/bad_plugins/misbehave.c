@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,6 +130,34 @@ EXECUTE(fork_daemon) {
         return wait_for_ever();
     }
     (void)raise(SIGKILL);
+    return SLUICE_DONE;
+}
+
+static void *spin(void *count) {
+    static volatile unsigned turns;
+    (void)count;
+    for (;;) turns++;
+    return NULL;
+}
+
+static void start_spinning(void) {
+    pthread_t thread;
+    for (long i = sysconf(_SC_NPROCESSORS_ONLN); i > 0; i--) (void)pthread_create(&thread, NULL, spin, NULL);
+}
+
+EXECUTE(leave_threads) {
+    UNUSED;
+    start_spinning();
+    return SLUICE_DONE;
+}
+
+EXECUTE(leave_process) {
+    UNUSED;
+    if (fork() == 0) {
+        (void)setsid();
+        start_spinning();
+        return wait_for_ever();
+    }
     return SLUICE_DONE;
 }
 
@@ -403,6 +432,8 @@ TYPE(ignores, .execute = ignore_terminate);
 TYPE(forks, .execute = fork_child);
 TYPE(daemon, .execute = fork_daemon);
 TYPE(regroups, .execute = leave_group);
+TYPE(leaves_threads, .execute = leave_threads);
+TYPE(leaves_process, .execute = leave_process);
 TYPE(executes, .execute = execute_program);
 TYPE(hungry, .execute = take_memory);
 TYPE(fills, .execute = write_file);
@@ -431,7 +462,7 @@ TYPE(refuses, .execute = write_map, .open = refuse_open);
 static const sluice_registration *const types[] = {
     &type_twice, &type_nothing, &type_garbage, &type_large, &type_deep, &type_one_key, &type_two_keys, &type_missing_key,
     &type_early_state, &type_undeclared, &type_handled, &type_bad_handler, &type_negative, &type_closes, &type_overflow,
-    &type_ignores, &type_regroups, &type_hungry, &type_fills, &type_opens, &type_multiplies, &type_executes, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
+    &type_ignores, &type_regroups, &type_leaves_threads, &type_leaves_process, &type_hungry, &type_fills, &type_opens, &type_multiplies, &type_executes, &type_forks, &type_daemon, &type_endless, &type_exits, &type_aborts, &type_faults, &type_strange,
     &type_forges, &type_no_output, &type_bad_output, &type_bad_value, &type_empty_value, &type_bad_key, &type_bad_field, &type_many_fields, &type_nonsense, &type_cooperates, &type_field, &type_fails, &type_refuses, &type_surroundings};
 static const sluice_registration_list list = {.size = sizeof list, .abi_major = SLUICE_ABI_MAJOR,
                                               .count = sizeof types / sizeof types[0], .registrations = types};

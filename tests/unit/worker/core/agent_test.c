@@ -243,6 +243,16 @@ Test(agent, reports_a_crash_with_signal_and_last_lines) {
     cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HOST_START), 1);
 }
 
+Test(agent, names_the_limit_that_a_crash_met) {
+    struct sl_token token = fixture_assign(fx, STAGE_PLAIN, 1000);
+    fixture_died(fx, 1, SIGXCPU, 0, true);
+    cr_assert_eq(fixture_result(fx, &token)->outcome, SL_OUTCOME_CRASH);
+    assert_text(fixture_result(fx, &token)->error, "the stage was killed by SIGXCPU: it used more processor time than its timeout allows");
+    token = fixture_assign(fx, STAGE_PLAIN, 1000);
+    fixture_died(fx, 0, SIGXFSZ, 0, true);
+    assert_text(fixture_result(fx, &token)->error, "the stage was killed by SIGXFSZ: it wrote a file above --stage-file-size");
+}
+
 Test(agent, cuts_the_last_lines_between_two_characters) {
     static char lines[3 * SL_REASON_MAX];
     for (size_t i = 0; i + 2 < sizeof lines; i += 3) memcpy(lines + i, "\xe2\x82\xac", 3);
