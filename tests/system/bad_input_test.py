@@ -3,6 +3,7 @@ exit code, nothing lost, nobody else disturbed. Rows of pipeline files and of wo
 import os
 import random
 import re
+import shutil
 import socket
 import tempfile
 import unittest
@@ -350,11 +351,15 @@ class Plugins(unittest.TestCase):
             for name in names:
                 os.symlink(os.path.join(bad, f"{name}.so"), os.path.join(folder, f"{name}.so"))
             os.symlink(os.path.join(cases.BUILD, "lib", "sluice", "plugins", "probe.so"), os.path.join(folder, "probe.so"))
+            writable = os.path.join(folder, "writable.so")
+            shutil.copyfile(os.path.join(bad, "no_entry.so"), writable)
+            os.chmod(writable, 0o666)
             cluster = Cluster(plugins=folder)
             self.addCleanup(cluster.close)
             self.assertEqual(cluster.sluice("submit", "quick", "--wait").returncode, 0)
             said = cluster.said("sluice-worker")
-            for name, reason in zip(names, ("ABI", "sluice_plugin_v1", "SIGSEGV", "exit status"), strict=True):
+            reasons = ("ABI", "sluice_plugin_v1", "SIGSEGV", "exit status", "may be written by everybody")
+            for name, reason in zip((*names, "writable"), reasons, strict=True):
                 self.assertRegex(said, rf"passed over.*{name}.*{reason}")
 
 

@@ -3,18 +3,52 @@
 
 #include "registration.h"
 
+#include "base/assert.h"
 #include "base/err.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { TYPES_MAX = 64 };
 
+/* Nobody but root and who runs the stages may decide what code they are. */
+static int check_rights(const char *path, const struct stat *status, bool may_be_written, char *error, size_t error_size) {
+    if ((status->st_mode & S_IWOTH) && !may_be_written) {
+        (void)snprintf(error, error_size, "%s may be written by everybody; take that right away: chmod o-w %s", path, path);
+        return SL_E_REFUSED;
+    }
+    if (status->st_uid != 0 && status->st_uid != geteuid()) {
+        (void)snprintf(error, error_size, "%s belongs to another user (%u) than root and who runs stages (%u): chown it, or run the worker as that user",
+                       path, status->st_uid, geteuid());
+        return SL_E_REFUSED;
+    }
+    return SL_OK;
+}
+
+/* In a folder with the sticky bit everybody may add files, but not replace one of another user. */
+static int check_folder(const char *path, char *error, size_t error_size) {
+    char folder[PATH_MAX];
+    struct stat status;
+    const char *slash = strrchr(path, '/');
+    size_t size = slash && slash != path ? (size_t)(slash - path) : 1;
+    SL_ASSERT(slash && size < sizeof folder);
+    memcpy(folder, path, size);
+    folder[size] = '\0';
+    if (stat(folder, &status) != 0) {
+        (void)snprintf(error, error_size, "%s cannot be looked at: %s", folder, strerror(errno));
+        return SL_E_REFUSED;
+    }
+    return check_rights(folder, &status, (status.st_mode & S_ISVTX) != 0, error, error_size);
+}
+
+/* `path` is a real path. */
 static int check_file(const char *path, char *error, size_t error_size) {
     struct stat status;
     if (stat(path, &status) != 0) {
@@ -25,11 +59,8 @@ static int check_file(const char *path, char *error, size_t error_size) {
         (void)snprintf(error, error_size, "%s is no file", path);
         return SL_E_REFUSED;
     }
-    if (status.st_mode & S_IWOTH) {
-        (void)snprintf(error, error_size, "%s may be written by everybody; take that right away: chmod o-w %s", path, path);
-        return SL_E_REFUSED;
-    }
-    return SL_OK;
+    int rc = check_rights(path, &status, false, error, error_size);
+    return rc ? rc : check_folder(path, error, error_size);
 }
 
 static int find_entry(const char *path, const char *function, sluice_plugin_function *out_entry, char *error,
@@ -100,7 +131,11 @@ int sl_library_load(const char *path, const char *function, const sluice_host *h
     sluice_plugin_function entry;
     sluice_registration_list list;
     struct sl_library library = {.path = realpath(path, NULL)};
-    int rc = check_file(library.path ? library.path : path, error, error_size);
+    if (!library.path) {
+        (void)snprintf(error, error_size, "%s cannot be opened: %s", path, strerror(errno));
+        return SL_E_NOT_FOUND;
+    }
+    int rc = check_file(library.path, error, error_size);
     if (rc == SL_OK) rc = find_entry(library.path, function, &entry, error, error_size);
     if (rc == SL_OK) rc = check_list(library.path, entry(host), &list, error, error_size);
     if (rc == SL_OK) rc = copy_types(&list, &library, error, error_size);

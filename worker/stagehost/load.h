@@ -19,7 +19,7 @@ struct sl_library {
 /* The entry function of a plugin that names none. */
 #define SL_ENTRY "sluice_plugin_v1"
 
-/* Loads `path` and calls its function `function`. 0; or SL_E_NOT_FOUND (no such file), SL_E_REFUSED (it is no plugin, of another
+/* Loads `path`, which nobody but root and the process' own user may be able to write or replace, and calls its function `function`. 0; or SL_E_NOT_FOUND (no such file), SL_E_REFUSED (it is no plugin, of another
  * ABI, or says something impossible), SL_E_NO_MEMORY, each with a sentence of at most error_size bytes in `error`. */
 int sl_library_load(const char *path, const char *function, const sluice_host *host, struct sl_library *out_library,
                     char *error, size_t error_size);

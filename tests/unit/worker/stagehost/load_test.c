@@ -52,6 +52,47 @@ Test(load, file_that_everybody_may_write_is_refused) {
     (void)unlink(path);
 }
 
+/* A plugin in a folder of its own, with these rights of the folder. */
+static void assert_in_folder(mode_t mode, const char *part) {
+    char folder[] = "/tmp/sluice-load-XXXXXX", path[64], command[512], error[1024];
+    cr_assert_not_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/probe.so", folder);
+    (void)snprintf(command, sizeof command, "cp %s/probe.so %s", SLUICE_PLUGINS, path);
+    cr_assert_eq(system(command), 0);
+    cr_assert_eq(chmod(folder, mode), 0);
+    if (part) {
+        assert_refused(path, SL_ENTRY, part);
+    } else {
+        cr_assert_eq(load(path, SL_ENTRY, error), SL_OK, "%s", error);
+    }
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(rmdir(folder), 0);
+}
+
+Test(load, file_that_everybody_may_replace_is_refused) {
+    assert_in_folder(0777, "may be written by everybody; take that right away: chmod o-w /tmp/sluice-load-");
+    assert_in_folder(01777, NULL);
+    assert_in_folder(0755, NULL);
+}
+
+Test(load, file_of_another_user_is_refused) {
+    char folder[] = "/tmp/sluice-load-XXXXXX", path[64], command[512], error[1024];
+    if (geteuid() != 0) cr_skip_test("only root can give a file to another user");
+    cr_assert_not_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/probe.so", folder);
+    (void)snprintf(command, sizeof command, "cp %s/probe.so %s", SLUICE_PLUGINS, path);
+    cr_assert_eq(system(command), 0);
+    cr_assert_eq(chown(path, 1234, 1234), 0);
+    assert_refused(path, SL_ENTRY, "probe.so belongs to another user (1234) than root and who runs stages (0)");
+    cr_assert_eq(chown(path, 0, 0), 0);
+    cr_assert_eq(chown(folder, 1234, 1234), 0);
+    assert_refused(path, SL_ENTRY, " belongs to another user (1234)");
+    cr_assert_eq(chown(folder, 0, 0), 0);
+    cr_assert_eq(load(path, SL_ENTRY, error), SL_OK, "%s", error);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(rmdir(folder), 0);
+}
+
 Test(load, plugin_without_entry_or_of_another_abi_is_refused) {
     assert_refused(SLUICE_BAD_PLUGINS "/no_entry.so", SL_ENTRY, "has no function sluice_plugin_v1");
     assert_refused(SLUICE_BAD_PLUGINS "/other_abi.so", SL_ENTRY, "was built for plugin ABI 2, this is ABI 1: build it again");
