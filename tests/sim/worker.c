@@ -158,6 +158,9 @@ static void carry_out(struct sim_world *world, uint32_t index, uint32_t broker, 
     case SL_AGENT_DO_HOST_RECLAIM:
         sim_host_reclaim(world, &port->hosts[effect->host], &effect->token);
         return;
+    case SL_AGENT_DO_HOST_END:
+        sim_host_signal(world, &port->hosts[effect->host], 0);
+        return;
     case SL_AGENT_DO_HOST_SIGNAL:
         sim_host_signal(world, &port->hosts[effect->host], effect->signal);
         return;
@@ -207,6 +210,7 @@ void sim_worker_on_start(struct sim_world *world, uint32_t index) {
                                          .prefetch = world->plan.prefetch,
                                          .grace_ms = 200,
                                          .drain_ms = 1000,
+                                         .host_attempts_max = 8,
                                          .heartbeat_ms = world->plan.heartbeat_ms,
                                          .lost_ms = world->plan.lost_ms,
                                          .types = agent_types,

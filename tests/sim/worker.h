@@ -76,6 +76,7 @@ void sim_worker_on_connected(struct sim_world *world, uint32_t index, uint32_t b
 void sim_host_start(struct sim_world *world, struct sim_host *host);
 void sim_host_give(struct sim_world *world, struct sim_host *host, const struct sl_token *token);
 void sim_host_reclaim(struct sim_world *world, struct sim_host *host, const struct sl_token *token);
+/* 0: it is free, and ends by itself. */
 void sim_host_signal(struct sim_world *world, struct sim_host *host, int signal);
 void sim_host_on_ready(struct sim_world *world, struct sim_host_turn *turn);
 void sim_host_on_done(struct sim_world *world, struct sim_host_turn *turn);

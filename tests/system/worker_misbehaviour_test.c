@@ -67,7 +67,7 @@ static const struct expectation expectations[] = {
     {"cooperates", SL_OUTCOME_TIMEOUT, "timed out after 50 ms", 50},
 };
 
-enum { EXPECTATION_COUNT = sizeof expectations / sizeof expectations[0], LEAVES_THREADS = EXPECTATION_COUNT + 1, LEAVES_PROCESS };
+enum { EXPECTATION_COUNT = sizeof expectations / sizeof expectations[0], FINE = EXPECTATION_COUNT, LEAVES_THREADS, LEAVES_PROCESS, SHORT };
 
 static void start(const char *const *further) {
     char yaml[8192] = "name: bad\nversion: \"2026-01-15\"\nstages:\n";
@@ -76,7 +76,8 @@ static void start(const char *const *further) {
         (void)snprintf(line, sizeof line, "  - {name: %s, type: %s}\n", expectations[i].type, expectations[i].type);
         strcat(yaml, line);
     }
-    strcat(yaml, "  - {name: fine, type: noop}\n  - {name: threads, type: leaves_threads}\n  - {name: process, type: leaves_process}\n");
+    strcat(yaml, "  - {name: fine, type: noop}\n  - {name: threads, type: leaves_threads}\n  - {name: process, type: leaves_process}\n"
+                 "  - {name: short, type: sleep, config: {seconds: 0.2}}\n");
     fixture_worker(&fixture, yaml, further);
 }
 
@@ -91,7 +92,7 @@ Test(worker_misbehaviour, costs_one_attempt_and_is_named) {
     start(NULL);
     for (int i = 0; i < EXPECTATION_COUNT; i++) {
         expect(fixture_attempt(&fixture, (uint16_t)i, expectations[i].timeout_ms), &expectations[i]);
-        const struct test_result *fine = fixture_attempt(&fixture, EXPECTATION_COUNT, 5000);
+        const struct test_result *fine = fixture_attempt(&fixture, FINE, 5000);
         cr_assert_eq(fine->outcome, SL_OUTCOME_DONE, "after %s: %s", expectations[i].type, fine->error);
     }
     cr_assert_eq(fixture_leave(&fixture), 0);
@@ -169,7 +170,7 @@ Test(worker_misbehaviour, leaves_nothing_behind_when_repeated) {
         }
         for (int i = 0; i < EXPECTATION_COUNT; i++) expect(test_broker_wait_result(&fixture.broker, &tokens[i]), &expectations[i]);
     }
-    for (int i = 0; i < 8; i++) cr_assert_eq(fixture_attempt(&fixture, EXPECTATION_COUNT, 5000)->outcome, SL_OUTCOME_DONE);
+    for (int i = 0; i < 8; i++) cr_assert_eq(fixture_attempt(&fixture, FINE, 5000)->outcome, SL_OUTCOME_DONE);
     cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, has_processes, &processes), "%zu run", test_process_count(NULL));
     cr_assert_eq(test_process_descriptors(spawner), spawner_descriptors);
     cr_assert_eq(test_process_descriptors(fixture.worker), descriptors);
@@ -206,7 +207,7 @@ Test(worker_misbehaviour, that_leaves_threads_running_ends_its_host_when_it_is_i
     start(further);
     cr_assert_eq(fixture_attempt(&fixture, LEAVES_THREADS, 1000)->outcome, SL_OUTCOME_DONE);
     cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, says, "by SIGXCPU: a stage that had returned left a thread running in it"));
-    cr_assert_eq(fixture_attempt(&fixture, EXPECTATION_COUNT, 5000)->outcome, SL_OUTCOME_DONE);
+    cr_assert_eq(fixture_attempt(&fixture, FINE, 5000)->outcome, SL_OUTCOME_DONE);
     cr_assert_eq(fixture_leave(&fixture), 0);
 }
 
@@ -217,6 +218,22 @@ Test(worker_misbehaviour, that_leaves_a_process_running_does_not_have_it_for_eve
     cr_assert_eq(fixture_attempt(&fixture, LEAVES_PROCESS, 1000)->outcome, SL_OUTCOME_DONE);
     cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, has_processes, &with_it));
     cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, has_processes, &without), "it still runs");
-    cr_assert_eq(fixture_attempt(&fixture, EXPECTATION_COUNT, 5000)->outcome, SL_OUTCOME_DONE);
+    cr_assert_eq(fixture_attempt(&fixture, FINE, 5000)->outcome, SL_OUTCOME_DONE);
+    cr_assert_eq(fixture_leave(&fixture), 0);
+}
+
+/* So do leaks: a host that has made many attempts, and is not young, is replaced when it is free, and nobody notices. */
+Test(worker_misbehaviour, does_not_pile_up_in_a_host_for_ever) {
+    static struct sl_token many[1000];
+    const char *const further[] = {"--slots", "1", "--prefetch", "999", NULL};
+    start(further);
+    test_broker_assign_many(&fixture.broker, FINE, 5000, sl_bytes(NULL, 0), 1000, many);
+    for (int i = 0; i < 1000; i++) cr_assert_eq(test_broker_wait_result(&fixture.broker, &many[i])->outcome, SL_OUTCOME_DONE);
+    pid_t first = test_process_find("sluice-stagehos");
+    for (int i = 0; i < 100 && test_process_find("sluice-stagehos") == first; i++) {
+        cr_assert_eq(fixture_attempt(&fixture, SHORT, 5000)->outcome, SL_OUTCOME_DONE);
+    }
+    cr_assert_neq(test_process_find("sluice-stagehos"), first, "it is still the same");
+    cr_assert_not(says(&fixture.broker, "a stage host ended"), "it is no event to warn of");
     cr_assert_eq(fixture_leave(&fixture), 0);
 }

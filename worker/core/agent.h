@@ -5,7 +5,7 @@
  * else crosses. Effects are carried out in the order given.
  *
  *   attempt:  ASSIGN -> waiting -> given to a host -> (it heads that host's list: begun) -> ended -> sent -> RESULT_ACK -> forgotten
- *   host:     down -> starting -> ready -> stopping -> down
+ *   host:     down -> starting -> ready -> stopping -> down; what plugins leak in it goes with it, at the latest when it is worn out
  *
  * A task that another one's crash found not yet begun goes back to the front of the agent's own queue and costs nothing.
  *
@@ -45,6 +45,8 @@ struct sl_agent_config {
     uint32_t prefetch;   /* tasks that may wait, per host */
     uint32_t grace_ms;   /* from SIGTERM to SIGKILL of an attempt's process group */
     uint32_t drain_ms;   /* how long running attempts may go on after DRAIN */
+    uint32_t host_attempts_max; /* a host that has made so many is replaced as soon as it is free; 0: never */
+    uint32_t host_age_min_ms;   /* but not before it is so old: starting one takes time that short attempts would miss */
     uint32_t heartbeat_ms; /* these two until WELCOME says otherwise */
     uint32_t lost_ms;
     const struct sl_alloc *spool; /* blocks that are not memory, for results; NULL: none. Borrowed for the agent's whole life */

@@ -15,6 +15,7 @@ enum sl_agent_effect_kind {
     SL_AGENT_DO_HOST_DEFINE,  /* host, define */
     SL_AGENT_DO_HOST_GIVE,    /* host, task */
     SL_AGENT_DO_HOST_RECLAIM, /* host, token: if the host has not begun it, make sure that it never does and say HOST_RECLAIMED */
+    SL_AGENT_DO_HOST_END,     /* host, which has no task: let it close what it has open, and end */
     SL_AGENT_DO_HOST_SIGNAL,  /* host, signal: to its process group */
     SL_AGENT_DO_INLINE,       /* task, define: make the attempt now, then say INLINE_DONE */
     SL_AGENT_DO_EXIT,         /* status */

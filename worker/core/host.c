@@ -14,6 +14,8 @@ void sl_agent_host_start(struct sl_agent *self, struct host *host) {
     host->killed = false;
     host->was_ready = false;
     host->reclaimed = false;
+    host->started_at = self->now;
+    host->attempt_count = 0;
     host->until = self->now + agent_ms(START_MS);
     host->mean_us = SL_AGENT_TINY_US; /* the first attempts say whether it is less */
     if (host->knows.size) memset(host->knows.data, 0, host->knows.size);
@@ -39,8 +41,14 @@ static uint64_t due_at(const struct host *host) {
     return host->given.count > 1 && !host->reclaimed && stuck < at ? stuck : at;
 }
 
+static bool is_worn(const struct sl_agent *self, const struct host *host) {
+    uint32_t most = self->config.host_attempts_max;
+    return most && host->attempt_count >= most && self->now - host->started_at >= agent_ms(self->config.host_age_min_ms);
+}
+
+/* A host that is worn out gets nothing more; when it is free it is ended (sl_agent_host_retire). */
 static void join(struct sl_agent *self, struct host *host) {
-    if (host->state != HOST_READY) return;
+    if (host->state != HOST_READY || (is_worn(self, host) && host->given.count)) return;
     if (host->given.count == 0) {
         host->list = &self->idle; /* the one that was busy last is chosen first: its memory is warm */
         sl_list_insert(host->list, &host->list->head, &host->link);
@@ -94,6 +102,15 @@ void sl_agent_host_stop(struct sl_agent *self, struct host *host, enum stop_reas
     host->until = self->now + agent_ms(self->config.grace_ms);
     emit_signal(self, host, host->killed ? SIGKILL : SIGTERM);
     sl_agent_host_reclaim(self, host);
+    sl_agent_host_settle(self, host);
+}
+
+void sl_agent_host_retire(struct sl_agent *self, struct host *host) {
+    if (host->state != HOST_READY || host->given.count || self->draining || !is_worn(self, host)) return;
+    host->state = HOST_STOPPING;
+    host->reason = STOP_WORN;
+    host->until = self->now + agent_ms(self->config.grace_ms);
+    sl_agent_emit(self, SL_AGENT_DO_HOST_END)->host = host->index;
     sl_agent_host_settle(self, host);
 }
 

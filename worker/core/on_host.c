@@ -212,6 +212,7 @@ int sl_agent_on_host_done(struct sl_agent *self, const struct sl_agent_event *ev
     if (done_outcome(self, host, head, event, &outcome)) return SL_E_NO_MEMORY;
     sl_agent_attempt_end(self, head, &outcome);
 
+    host->attempt_count++;
     uint64_t us = event->done.result.duration_us;
     host->mean_us = host->mean_us >= SL_AGENT_TINY_US ? us : (7 * host->mean_us + us) / 8;
     host->head_at = self->now;
@@ -219,6 +220,7 @@ int sl_agent_on_host_done(struct sl_agent *self, const struct sl_agent_event *ev
     head = host_head(host);
     if (head && head->cancelled) sl_agent_host_stop(self, host, STOP_CANCEL);
     sl_agent_host_settle(self, host);
+    sl_agent_host_retire(self, host);
     return SL_OK;
 }
 

@@ -66,6 +66,8 @@ void sl_agent_host_start(struct sl_agent *self, struct host *host);
 /* Asks the host's process group to end (SIGTERM, later SIGKILL), and takes back what it has not begun. A broken
  * one is killed at once. */
 void sl_agent_host_stop(struct sl_agent *self, struct host *host, enum stop_reason reason);
+/* Lets a host that has nothing to do end by itself, if it is worn out. */
+void sl_agent_host_retire(struct sl_agent *self, struct host *host);
 /* Ends the host's process group at once. */
 void sl_agent_host_kill(struct sl_agent *self, struct host *host);
 /* Asks for what stands behind the head of its list. */

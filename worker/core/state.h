@@ -64,7 +64,7 @@ struct definition {
 
 enum host_state { HOST_DOWN, HOST_STARTING, HOST_READY, HOST_STOPPING };
 
-enum stop_reason { STOP_NONE, STOP_TIMEOUT, STOP_CANCEL, STOP_DRAIN, STOP_BROKEN };
+enum stop_reason { STOP_NONE, STOP_TIMEOUT, STOP_CANCEL, STOP_DRAIN, STOP_BROKEN, STOP_WORN };
 
 struct host {
     struct sl_link link;
@@ -80,6 +80,8 @@ struct host {
     uint64_t head_at;        /* when the first of them began */
     uint64_t until;          /* down: when to start; starting and stopping: when to kill */
     uint32_t failed_starts;  /* in a row */
+    uint64_t started_at;
+    uint32_t attempt_count;  /* made since it was started */
     uint64_t mean_us;        /* moving mean of attempts' durations */
     char broken_text[160];   /* of STOP_BROKEN */
     struct sl_buf knows;     /* one bit a definition that it has been told */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ERROR_SIZE = 1024, HOST_GRACE_MS = 1000 };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ERROR_SIZE = 1024, HOST_GRACE_MS = 1000, HOST_ATTEMPTS_MAX = 1000, HOST_AGE_MIN_MS = 10000 };
 
 static int say(int status, const char *error) {
     (void)fprintf(stderr, "sluice-worker: %s\n", error);
@@ -87,6 +87,8 @@ static int make_agent(struct sl_worker *self) {
         .prefetch = options->prefetch,
         .grace_ms = options->grace_ms,
         .drain_ms = options->drain_ms,
+        .host_attempts_max = HOST_ATTEMPTS_MAX,
+        .host_age_min_ms = HOST_AGE_MIN_MS,
         .heartbeat_ms = options->heartbeat_ms,
         .lost_ms = options->lost_ms,
         .spool = options->spool_bytes ? &self->spool.alloc : NULL,

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { DETAIL_MAX = SL_REASON_MAX - 64, DEAD_READS_MAX = 4096, OUTPUT_READS_MAX = 16 /* of a pipe as large as one may be made */ };
@@ -168,6 +169,11 @@ void sl_stages_give(struct sl_worker *self, uint32_t index, const struct sl_agen
 void sl_stages_reclaim(struct sl_worker *self, uint32_t index, uint64_t nonce) {
     const struct sl_agent_event event = {.kind = SL_AGENT_HOST_RECLAIMED, .host = index, .nonce = nonce};
     if (sl_host_reclaim(&self->hosts[index], nonce)) (void)sl_worker_later(self, &event, sl_bytes(NULL, 0));
+}
+
+/* It sees the end of its frames; its own answer to that, the end of the socket, is awaited as any other. */
+void sl_stages_end(struct sl_worker *self, uint32_t index) {
+    if (self->hosts[index].channel >= 0) (void)shutdown(self->hosts[index].channel, SHUT_WR); /* fails for one that is gone */
 }
 
 void sl_stages_signal(struct sl_worker *self, uint32_t index, int number) {

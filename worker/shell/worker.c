@@ -49,6 +49,7 @@ static void carry_out(struct sl_worker *self, const struct sl_agent_effect *effe
     case SL_AGENT_DO_HOST_DEFINE: sl_stages_define(self, effect->host, effect->give.digest, effect->give.canonical); return;
     case SL_AGENT_DO_HOST_GIVE: sl_stages_give(self, effect->host, effect->give.task); return;
     case SL_AGENT_DO_HOST_RECLAIM: sl_stages_reclaim(self, effect->host, effect->token.nonce); return;
+    case SL_AGENT_DO_HOST_END: sl_stages_end(self, effect->host); return;
     case SL_AGENT_DO_HOST_SIGNAL: sl_stages_signal(self, effect->host, effect->signal); return;
     case SL_AGENT_DO_INLINE: sl_inline_run(self, effect); return;
     case SL_AGENT_DO_EXIT: leave(self, effect->status); return;

@@ -90,6 +90,7 @@ void sl_stages_start(struct sl_worker *self, uint32_t host);
 void sl_stages_define(struct sl_worker *self, uint32_t host, struct sl_digest digest, struct sl_bytes canonical);
 void sl_stages_give(struct sl_worker *self, uint32_t host, const struct sl_agent_task *task);
 void sl_stages_reclaim(struct sl_worker *self, uint32_t host, uint64_t nonce);
+void sl_stages_end(struct sl_worker *self, uint32_t host);
 void sl_stages_signal(struct sl_worker *self, uint32_t host, int number);
 /* Writes the frames gathered in this turn. */
 void sl_stages_flush(struct sl_worker *self);

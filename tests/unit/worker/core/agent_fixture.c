@@ -39,7 +39,8 @@ void fixture_new(struct agent_fixture *self, uint32_t prefetch) {
     make_pipeline(self);
     const struct sl_agent_config config = {.host_count = HOSTS, .prefetch = prefetch, .grace_ms = GRACE_MS, .drain_ms = DRAIN_MS,
                                            .heartbeat_ms = HEARTBEAT_MS, .lost_ms = LOST_MS, .types = types, .type_count = 3,
-                                           .spool = &self->spool.alloc};
+                                           .spool = &self->spool.alloc,
+                                           .host_attempts_max = WORN_AFTER, .host_age_min_ms = WORN_AGE_MS};
     cr_assert_eq(sl_agent_new(&self->alloc.alloc, &config, &self->agent), SL_OK);
 }
 

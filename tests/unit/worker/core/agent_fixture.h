@@ -9,7 +9,7 @@
 #include "base/buf.h"
 
 enum { STAGE_PLAIN, STAGE_INLINE, STAGE_OTHER, STAGE_COUNT };
-enum { HOSTS = 2, GRACE_MS = 5000, DRAIN_MS = 30000, HEARTBEAT_MS = 500, LOST_MS = 5000 };
+enum { HOSTS = 2, WORN_AFTER = 60, WORN_AGE_MS = 10000, GRACE_MS = 5000, DRAIN_MS = 30000, HEARTBEAT_MS = 500, LOST_MS = 5000 };
 
 struct agent_fixture {
     struct sl_failing_alloc alloc;
