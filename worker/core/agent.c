@@ -58,8 +58,7 @@ static void free_definitions(struct sl_agent *self) {
     size_t cursor = 0;
     struct definition *definition;
     while ((definition = sl_idmap_each(&self->definitions, &cursor))) {
-        sl_alloc_give(self->alloc, definition->runs_inline, definition->pipeline->stage_count * sizeof(bool));
-        sl_pipeline_free(&definition->pipeline);
+        sl_agent_definition_free(self, definition);
     }
 }
 

@@ -1,61 +1,7 @@
-/* What the broker asks for: pipelines, tasks, and that some of them stop. */
+/* What the broker asks for: tasks, and that some of them stop. */
 #include "parts.h"
 
 #include "base/err.h"
-
-static bool runs_inline(const struct sl_agent *self, struct sl_bytes type) {
-    for (uint32_t i = 0; i < self->config.type_count; i++) {
-        if (sl_bytes_equal(self->config.types[i].name, type)) return self->config.types[i].runs_inline;
-    }
-    return false;
-}
-
-static int note_inline(struct sl_agent *self, struct definition *definition) {
-    const struct sl_pipeline *pipeline = definition->pipeline;
-    definition->runs_inline = sl_alloc_take(self->alloc, pipeline->stage_count * sizeof(bool));
-    if (!definition->runs_inline) return SL_E_NO_MEMORY;
-    for (uint16_t i = 0; i < pipeline->stage_count; i++) {
-        definition->runs_inline[i] = pipeline->plugin_count == 0 && runs_inline(self, pipeline->stages[i].type);
-    }
-    return SL_OK;
-}
-
-/* Room for one more definition: in the map, and a bit in what each host knows. */
-static int reserve_definition(struct sl_agent *self) {
-    if (sl_idmap_reserve(&self->definitions, 1)) return SL_E_NO_MEMORY;
-    for (uint32_t i = 0; i < self->config.host_count; i++) {
-        if (sl_buf_reserve(&self->hosts[i].knows, 1)) return SL_E_NO_MEMORY;
-    }
-    return SL_OK;
-}
-
-int sl_agent_on_define(struct sl_agent *self, const struct sl_agent_event *event) {
-    if (sl_idmap_find(&self->definitions, event->define.digest.bytes)) return SL_OK;
-    if (self->definitions.count >= SL_AGENT_DEFINITIONS_MAX) return SL_E_LIMIT;
-    if (reserve_definition(self)) return SL_E_NO_MEMORY;
-    struct definition *definition = sl_pool_take(&self->pool, sizeof *definition);
-    if (!definition) return SL_E_NO_MEMORY;
-    int rc = sl_pipeline_from_canonical(event->define.canonical, self->alloc, &definition->pipeline);
-    if (rc) goto err_after_definition;
-    rc = SL_E_DAMAGED;
-    if (!sl_digest_equal(definition->pipeline->digest, event->define.digest)) goto err_after_pipeline;
-    rc = note_inline(self, definition);
-    if (rc) goto err_after_pipeline;
-
-    memcpy(definition->digest, event->define.digest.bytes, sizeof definition->digest);
-    definition->number = (uint32_t)self->definitions.count;
-    sl_idmap_insert(&self->definitions, definition);
-    for (uint32_t i = 0; i < self->config.host_count && definition->number % 8 == 0; i++) {
-        sl_buf_put(&self->hosts[i].knows, "", 1);
-    }
-    return SL_OK;
-
-err_after_pipeline:
-    sl_pipeline_free(&definition->pipeline);
-err_after_definition:
-    sl_pool_give(&self->pool, definition, sizeof *definition);
-    return rc;
-}
 
 /* Why the task is not taken, or NULL. */
 static const char *refusal(struct sl_agent *self, const struct sl_agent_task *task, const struct definition *definition) {

@@ -91,6 +91,11 @@ void sl_agent_fields_drop(struct sl_agent *self, struct attempt *attempt);
 void sl_agent_broker_due(struct sl_agent *self);
 uint64_t sl_agent_broker_deadline(const struct sl_agent *self);
 
+/* definition.c */
+
+/* Frees one that is in no map. */
+void sl_agent_definition_free(struct sl_agent *self, struct definition *definition);
+
 /* drain.c */
 
 /* Leaves when nothing is left to do, or no time to do it. */

@@ -60,6 +60,8 @@ struct definition {
     uint32_t number;    /* its bit in host->knows */
     struct sl_pipeline *pipeline; /* owns */
     bool *runs_inline;            /* owns; one a stage */
+    bool is_needed;               /* by an attempt under way: when the map is full */
+    struct definition *next_unneeded;
 };
 
 enum host_state { HOST_DOWN, HOST_STARTING, HOST_READY, HOST_STOPPING };

@@ -6,14 +6,16 @@
 #include "model/pipeline.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct sl_agent_type types[] = {
     {{(const uint8_t *)"plain", 5}, false}, {{(const uint8_t *)"quick", 5}, true}, {{(const uint8_t *)"other", 5}, false}};
 
-static void make_pipeline(struct agent_fixture *self) {
-    static const char yaml[] = "name: tried\nversion: \"2026-01-15\"\nstages:\n"
-                               "  - {name: a, type: plain}\n  - {name: b, type: quick}\n  - {name: c, type: other}\n";
+void fixture_pipeline(struct agent_fixture *self, unsigned number) {
+    char yaml[256];
+    (void)snprintf(yaml, sizeof yaml, "name: tried-%u\nversion: \"2026-01-15\"\nstages:\n"
+                   "  - {name: a, type: plain}\n  - {name: b, type: quick}\n  - {name: c, type: other}\n", number);
     struct sl_tree tree;
     struct sl_yaml_error error;
     struct sl_problems problems;
@@ -21,7 +23,7 @@ static void make_pipeline(struct agent_fixture *self) {
     sl_problems_init(&problems, sl_alloc_system());
     cr_assert_eq(sl_yaml_parse(sl_text(yaml), sl_alloc_system(), &tree, &error), SL_OK);
     cr_assert_eq(sl_pipeline_from_tree(&tree, false, sl_alloc_system(), &problems, &pipeline), SL_OK);
-    sl_buf_init(&self->canonical, sl_alloc_system());
+    sl_buf_clear(&self->canonical);
     cr_assert_eq(sl_buf_append(&self->canonical, pipeline->canonical.data, pipeline->canonical.size), SL_OK);
     self->digest = pipeline->digest;
     sl_pipeline_free(&pipeline);
@@ -36,7 +38,8 @@ void fixture_new(struct agent_fixture *self, uint32_t prefetch) {
     self->now = 1000000000u;
     self->next_nonce = 100;
     self->epoch = 1;
-    make_pipeline(self);
+    sl_buf_init(&self->canonical, sl_alloc_system());
+    fixture_pipeline(self, 0);
     const struct sl_agent_config config = {.host_count = HOSTS, .prefetch = prefetch, .grace_ms = GRACE_MS, .drain_ms = DRAIN_MS,
                                            .heartbeat_ms = HEARTBEAT_MS, .lost_ms = LOST_MS, .types = types, .type_count = 3,
                                            .spool = &self->spool.alloc,

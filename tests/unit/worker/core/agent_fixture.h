@@ -39,6 +39,8 @@ void fixture_tell(struct agent_fixture *self, enum sl_agent_event_kind kind);
 void fixture_tell_host(struct agent_fixture *self, enum sl_agent_event_kind kind, uint32_t host);
 
 void fixture_welcome(struct agent_fixture *self);
+/* The pipeline of define and assign from now on: the same stages under another name. At first it is number 0. */
+void fixture_pipeline(struct agent_fixture *self, unsigned number);
 void fixture_define(struct agent_fixture *self);
 
 /* Assigns a task of that stage with a token of its own. */

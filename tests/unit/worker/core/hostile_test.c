@@ -1,0 +1,51 @@
+/* What no broker should say, and what a worker must live with for years. */
+#include "agent_fixture.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+
+static struct agent_fixture fixture;
+static struct agent_fixture *const fx = &fixture;
+
+static void set_up(void) {
+    fixture_running(fx, 1);
+}
+
+static void tear_down(void) {
+    fixture_free(fx);
+}
+
+TestSuite(hostile, .init = set_up, .fini = tear_down);
+
+static void define_up_to(unsigned last) {
+    for (unsigned number = 1; number <= last; number++) {
+        fixture_pipeline(fx, number);
+        fixture_define(fx);
+        cr_assert_eq(fx->rc, SL_OK, "pipeline %u", number);
+    }
+}
+
+/* Each change of a pipeline is another definition: a worker that kept all would refuse every new one after some years. */
+Test(hostile, number_of_pipelines_makes_those_that_nobody_needs_forgotten, .timeout = 60) {
+    (void)fixture_assign(fx, STAGE_PLAIN, 60000);
+    cr_assert_eq(fixture_first(fx, SL_AGENT_DO_HOST_GIVE)->host, 1);
+    define_up_to(SL_AGENT_DEFINITIONS_MAX);
+    struct sl_token newest = fixture_assign(fx, STAGE_PLAIN, 60000);
+    cr_assert_eq(fixture_first(fx, SL_AGENT_DO_HOST_DEFINE)->host, 0);
+    fixture_done(fx, 0, &newest, 2000);
+
+    fixture_pipeline(fx, 7);
+    struct sl_token forgotten = fixture_assign(fx, STAGE_PLAIN, 60000);
+    cr_assert(sl_bytes_is(fixture_result(fx, &forgotten)->error, "the pipeline's definition has not arrived"), "so the broker sends it again");
+    fixture_define(fx);
+    (void)fixture_assign(fx, STAGE_PLAIN, 60000);
+    cr_assert(sl_digest_equal(fixture_first(fx, SL_AGENT_DO_HOST_DEFINE)->give.digest, fx->digest));
+
+    fixture_pipeline(fx, 0);
+    fixture_died(fx, 1, SIGKILL, 0, false);
+    fixture_tell_host(fx, SL_AGENT_HOST_READY, 1);
+    cr_assert(sl_digest_equal(fixture_first(fx, SL_AGENT_DO_HOST_DEFINE)->give.digest, fx->digest), "the one that is needed was kept");
+}
