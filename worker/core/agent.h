@@ -63,7 +63,7 @@ int sl_agent_new(const struct sl_alloc *alloc, const struct sl_agent_config *con
 void sl_agent_free(struct sl_agent **self);
 
 /* Takes one event. 0 with its effects; else the agent is as it was and there are no effects: SL_E_NO_MEMORY; SL_E_LIMIT (an ASSIGN
- * above SL_AGENT_RESULTS_MAX, a DEFINE above SL_AGENT_DEFINITIONS_MAX); SL_E_BAD_INPUT (a token with an impossible shard);
+ * above SL_AGENT_RESULTS_MAX, a DEFINE above SL_AGENT_DEFINITIONS_MAX); SL_E_BAD_INPUT (a token with an impossible shard or a used nonce);
  * SL_E_DAMAGED (a DEFINE that is no pipeline). A message that makes no sense now (an unknown token) is no error. */
 int sl_agent_step(struct sl_agent *self, const struct sl_agent_event *event, struct sl_agent_effects *out_effects);
 

@@ -22,6 +22,12 @@ struct attempt *sl_agent_attempt_find(const struct sl_agent *self, const struct 
     return attempt && sl_token_equal(&attempt->task.token, token) ? attempt : NULL;
 }
 
+bool sl_agent_attempt_is_ambiguous(const struct sl_agent *self, const struct sl_token *token) {
+    uint8_t key[16];
+    make_key(token, key);
+    return sl_idmap_find(&self->attempts, key) && !sl_agent_attempt_find(self, token);
+}
+
 /* Copies bytes to *at, moves it on, and returns the view of the copy. */
 static struct sl_bytes place(uint8_t **at, struct sl_bytes bytes) {
     uint8_t *start = *at;

@@ -37,6 +37,7 @@ int sl_agent_on_assign(struct sl_agent *self, const struct sl_agent_event *event
         again(self, attempt);
         return SL_OK;
     }
+    if (sl_agent_attempt_is_ambiguous(self, &task->token)) return SL_E_BAD_INPUT;
     if (self->attempts.count >= SL_AGENT_RESULTS_MAX) return SL_E_LIMIT;
     const struct definition *definition = sl_idmap_find(&self->definitions, task->definition.bytes);
     const char *refused = refusal(self, task, definition);

@@ -19,6 +19,8 @@ void sl_agent_emit_field(struct sl_agent *self, struct field *field);
 
 /* The attempt of that token, or NULL. */
 struct attempt *sl_agent_attempt_find(const struct sl_agent *self, const struct sl_token *token);
+/* Whether another attempt's token is so like this one that the two cannot be told apart: the broker repeated a nonce. */
+bool sl_agent_attempt_is_ambiguous(const struct sl_agent *self, const struct sl_token *token);
 /* A new attempt that is on no list and in no map yet, with a copy of the task's texts (and of its input). */
 int sl_agent_attempt_new(struct sl_agent *self, const struct sl_agent_task *task, bool with_input,
                          struct attempt **out_attempt);

@@ -20,6 +20,22 @@ static void tear_down(void) {
 
 TestSuite(hostile, .init = set_up, .fini = tear_down);
 
+/* Attempts are found by the nonce and by what else of the token fits a key. */
+Test(hostile, token_that_repeats_the_nonce_of_another_is_refused) {
+    struct sl_token token = fixture_assign(fx, STAGE_PLAIN, 60000);
+    struct sl_token others[] = {token, token, token, token};
+    others[0].epoch++;
+    others[1].shard++;
+    others[2].item++;
+    others[3].job.bytes[15]++;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        fixture_assign_token(fx, &others[i], 1000);
+        cr_assert_eq(fx->rc, SL_E_BAD_INPUT, "case %zu", i);
+    }
+    fixture_done(fx, 1, &token, 2000);
+    cr_assert_eq(fixture_result(fx, &token)->outcome, SL_OUTCOME_DONE);
+}
+
 static void define_up_to(unsigned last) {
     for (unsigned number = 1; number <= last; number++) {
         fixture_pipeline(fx, number);
