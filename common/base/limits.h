@@ -82,6 +82,8 @@ enum {
     SL_TAKEOVER_MS = 3000,
     SL_HEARTBEAT_MS = 1000,
     SL_LOST_MS = 5000,
+    SL_HEARTBEAT_MIN_MS = 10, /* a worker follows nothing shorter: it would do nothing else */
+    SL_LOST_MIN_MS = 50,
     SL_ONCE_GRACE_MS = 60000, /* after a takeover requests without a key are looked up: a first copy may come late */
     SL_DRAIN_MS = 5000, /* a broker that stops settles and gives its shards back for so long */
     SL_SETTLE_MS = 1000 /* a job under way gets a record when its changes are this old: most end before and need one only */

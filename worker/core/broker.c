@@ -45,8 +45,8 @@ int sl_agent_on_welcome(struct sl_agent *self, const struct sl_agent_event *even
     if (self->link == LINK_DOWN) return SL_OK;
     self->link = LINK_WELCOMED;
     self->session = event->welcome.session;
-    if (event->welcome.heartbeat_ms) self->heartbeat_ns = agent_ms(event->welcome.heartbeat_ms);
-    if (event->welcome.lost_ms) self->lost_ns = agent_ms(event->welcome.lost_ms);
+    if (event->welcome.heartbeat_ms >= SL_HEARTBEAT_MIN_MS) self->heartbeat_ns = agent_ms(event->welcome.heartbeat_ms);
+    if (event->welcome.lost_ms >= SL_LOST_MIN_MS) self->lost_ns = agent_ms(event->welcome.lost_ms);
     self->beat_at = self->now + self->heartbeat_ns;
     send_everything(self);
     return SL_OK;

@@ -31,9 +31,9 @@ static int set_number(const char *value, uint64_t min, uint64_t max, uint32_t *o
     return SL_OK;
 }
 
-static int set_duration(const char *value, uint32_t *out_ms) {
+static int set_duration(const char *value, uint32_t min_ms, uint32_t *out_ms) {
     uint64_t ms;
-    if (sl_text_to_duration_ms(value, &ms) || ms > UINT32_MAX) return SL_E_BAD_INPUT;
+    if (sl_text_to_duration_ms(value, &ms) || ms < min_ms || ms > UINT32_MAX) return SL_E_BAD_INPUT;
     *out_ms = (uint32_t)ms;
     return SL_OK;
 }
@@ -139,23 +139,23 @@ static int set_insecure(struct sl_options *options, const char *value) {
 }
 
 static int set_drain(struct sl_options *options, const char *value) {
-    return set_duration(value, &options->drain_ms);
+    return set_duration(value, 0, &options->drain_ms);
 }
 
 static int set_grace(struct sl_options *options, const char *value) {
-    return set_duration(value, &options->grace_ms);
+    return set_duration(value, 0, &options->grace_ms);
 }
 
 static int set_heartbeat(struct sl_options *options, const char *value) {
-    return set_duration(value, &options->heartbeat_ms);
+    return set_duration(value, SL_HEARTBEAT_MIN_MS, &options->heartbeat_ms);
 }
 
 static int set_lost(struct sl_options *options, const char *value) {
-    return set_duration(value, &options->lost_ms);
+    return set_duration(value, SL_LOST_MIN_MS, &options->lost_ms);
 }
 
 static int set_probe(struct sl_options *options, const char *value) {
-    return set_duration(value, &options->probe_ms);
+    return set_duration(value, 0, &options->probe_ms);
 }
 
 static int set_list_plugins(struct sl_options *options, const char *value) {
@@ -189,8 +189,8 @@ static const struct option options_known[] = {
     {"log-level", "LEVEL", set_log_level, "debug, info, warning or error (SLUICE_LOG_LEVEL, info)"},
     {"insecure", NULL, set_insecure, "talk to a broker on another machine without encryption"},
     {"grace", "TIME", set_grace, "from SIGTERM to SIGKILL of an attempt (5s)"},
-    {"heartbeat", "TIME", set_heartbeat, "until the broker says another one (1s)"},
-    {"lost", "TIME", set_lost, "silence after which the broker is given up, until it says another one (5s)"},
+    {"heartbeat", "TIME", set_heartbeat, "until the broker says another one; 10ms or more (1s)"},
+    {"lost", "TIME", set_lost, "silence after which the broker is given up, until it says another one; 50ms or more (5s)"},
     {"probe-timeout", "TIME", set_probe, "how long a plugin may take to load when it is looked at (10s)"},
     {"list-plugins", NULL, set_list_plugins, "print what the plugins offer and which will not load, then end"},
     {"output", "table|json", set_output, "of --list-plugins"},

@@ -65,3 +65,19 @@ Test(hostile, number_of_pipelines_makes_those_that_nobody_needs_forgotten, .time
     fixture_tell_host(fx, SL_AGENT_HOST_READY, 1);
     cr_assert(sl_digest_equal(fixture_first(fx, SL_AGENT_DO_HOST_DEFINE)->give.digest, fx->digest), "the one that is needed was kept");
 }
+
+Test(hostile, welcome_with_impossible_times_is_not_followed) {
+    struct sl_agent_event event = {.kind = SL_AGENT_WELCOME};
+    event.welcome.heartbeat_ms = SL_HEARTBEAT_MIN_MS - 1;
+    event.welcome.lost_ms = SL_LOST_MIN_MS - 1;
+    fixture_step(fx, event);
+    fixture_pass(fx, HEARTBEAT_MS - 1);
+    cr_assert_eq(fx->effects.count, 0, "the times of before");
+    event.welcome.heartbeat_ms = SL_HEARTBEAT_MIN_MS;
+    event.welcome.lost_ms = SL_LOST_MIN_MS;
+    fixture_step(fx, event);
+    fixture_pass(fx, SL_HEARTBEAT_MIN_MS);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HEARTBEAT), 1);
+    fixture_pass(fx, SL_LOST_MIN_MS - SL_HEARTBEAT_MIN_MS);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RECONNECT), 1);
+}

@@ -119,6 +119,16 @@ Test(options, limit_what_a_stage_may_use) {
     assert_refused(read_words("--stage-processes", "32", NULL), "give stages one of their own with --stage-user");
 }
 
+/* Without a minimum the worker did nothing but connect. */
+Test(options, refuse_times_that_leave_none_for_work) {
+    cr_assert_eq(read_words("--heartbeat", "10ms", "--lost", "50ms", NULL), SL_OK, "at the limit");
+    assert_refused(read_words("--heartbeat", "9ms", NULL), "--heartbeat cannot be \"9ms\"");
+    assert_refused(read_words("--heartbeat", "0s", NULL), "--heartbeat cannot be \"0s\"");
+    assert_refused(read_words("--lost", "49ms", NULL), "--lost cannot be \"49ms\"");
+    assert_refused(read_words("--lost", "2000h", NULL), "--lost cannot be \"2000h\"");
+    cr_assert_eq(read_words("--grace", "0s", "--drain-timeout", "0s", NULL), SL_OK);
+}
+
 Test(options, limit_the_spool) {
     cr_assert_eq(read_words("--spool-size", "16M", NULL), SL_OK, "at the limit");
     cr_assert_eq(options.spool_bytes, 16 << 20);
