@@ -191,6 +191,7 @@ void test_broker_start(struct test_broker *self, const char *directory) {
     self->results = calloc(TEST_RESULTS_MAX, sizeof *self->results);
     sl_entropy(&self->next_nonce, sizeof self->next_nonce);
     self->epoch = 1;
+    self->shard = 3;
     (void)snprintf(self->endpoint, sizeof self->endpoint, "ipc://%s/workers", directory);
     cr_assert_eq(sl_loop_new(&self->loop), SL_OK);
     cr_assert_eq(sl_link_context_new(8, &self->context), SL_OK);
@@ -265,7 +266,7 @@ void test_broker_assign_many(struct test_broker *self, uint16_t stage, uint32_t 
                              uint32_t count, struct sl_token *out_tokens) {
     struct sl_buf items = new_buf();
     for (uint32_t i = 0; i < count; i++) {
-        struct sl_token token = {.shard = 3, .epoch = self->epoch, .run = 1, .stage = stage, .attempt = 1,
+        struct sl_token token = {.shard = self->shard, .epoch = self->epoch, .run = 1, .stage = stage, .attempt = 1,
                                  .nonce = self->next_nonce++};
         memcpy(token.job.bytes, &token.nonce, sizeof token.nonce);
         put_task(self, &items, &token, timeout_ms, input);

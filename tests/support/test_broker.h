@@ -61,7 +61,8 @@ struct test_broker {
     struct sl_buf canonical; /* of the pipeline in use */
     struct sl_digest digest;
     uint64_t next_nonce;
-    uint64_t epoch;
+    uint64_t epoch; /* of the tokens of new tasks, as the shard */
+    uint16_t shard;
 };
 
 /* Starts at an endpoint of its own. Everything here asserts by Criterion. */

@@ -121,8 +121,7 @@ void sl_session_receive(struct sl_worker *self, struct sl_bytes frame) {
     int rc = sl_wire_open(frame, &prefix, &body);
     if (rc == SL_OK) rc = take(self, prefix.type, body);
     if (rc == SL_OK) return;
-    self->ignored_count++;
-    if (self->ignored_count & (self->ignored_count - 1)) return; /* said at the 1st, 2nd, 4th, ...: never a flood */
+    if (!sl_worker_is_said(++self->ignored_count)) return;
     sl_log(SL_LOG_WARNING, "a message of the broker (%s) was ignored: %s (%lu so far)",
            rc == SL_E_VERSION ? "other version" : sl_wire_type_text(prefix.type), sl_err_text(rc), (unsigned long)self->ignored_count);
 }

@@ -137,6 +137,13 @@ static void on_channel(void *context, int fd, unsigned events) {
     if (rc > 0) take_frames(self, host);
 }
 
+static void close_host(struct sl_worker *self, struct sl_host *host) {
+    if (host->channel >= 0) sl_loop_remove_fd(self->loop, host->channel);
+    if (host->output >= 0) sl_loop_remove_fd(self->loop, host->output);
+    sl_host_close(host);
+}
+
+/* A process that was started although not all of this worked ends when its socket is closed. */
 void sl_stages_start(struct sl_worker *self, uint32_t index) {
     struct sl_host *host = &self->hosts[index];
     struct sl_host_ends ends;
@@ -150,6 +157,7 @@ void sl_stages_start(struct sl_worker *self, uint32_t index) {
     if (rc == SL_OK) rc = sl_loop_add_fd(self->loop, host->output, SL_LOOP_READ, on_output, self);
     if (rc) {
         sl_log(SL_LOG_ERROR, "no stage host can be started: %s", sl_err_text(rc));
+        close_host(self, host); /* the loop must not know a descriptor that the next start may use */
         event.died.status = -1;
         (void)sl_worker_later(self, &event, sl_bytes(NULL, 0));
         return;
@@ -203,12 +211,6 @@ static void read_rest(struct sl_worker *self, struct sl_host *host) {
         total = host->tail.total;
         read_output(self, host);
     }
-}
-
-static void close_host(struct sl_worker *self, struct sl_host *host) {
-    if (host->channel >= 0) sl_loop_remove_fd(self->loop, host->channel);
-    if (host->output >= 0) sl_loop_remove_fd(self->loop, host->output);
-    sl_host_close(host);
 }
 
 /* What nobody asked for and no attempt will be told of is said here. */

@@ -11,6 +11,10 @@ void sl_worker_out_of_memory(void) {
     exit(1);
 }
 
+bool sl_worker_is_said(uint64_t count) {
+    return (count & (count - 1)) == 0;
+}
+
 const uint8_t *sl_worker_later(struct sl_worker *self, const struct sl_agent_event *event, struct sl_bytes text) {
     if (self->pending_count == self->pending_capacity) {
         uint32_t capacity = self->pending_capacity ? 2 * self->pending_capacity : 64;
@@ -64,7 +68,10 @@ static void step_once(struct sl_worker *self, struct sl_agent_event *event) {
     event->now = self->now;
     int rc = sl_agent_step(self->agent, event, &effects);
     if (rc == SL_E_NO_MEMORY) sl_worker_out_of_memory();
-    if (rc) sl_log(SL_LOG_WARNING, "what the broker or a stage host said cannot be followed: %s", sl_err_text(rc));
+    if (rc && sl_worker_is_said(++self->refused_count)) {
+        sl_log(SL_LOG_WARNING, "what the broker or a stage host said cannot be followed: %s (%lu so far)", sl_err_text(rc),
+               (unsigned long)self->refused_count);
+    }
     for (uint32_t i = 0; rc == SL_OK && i < effects.count; i++) carry_out(self, &effects.items[i]);
 }
 

@@ -46,6 +46,7 @@ struct sl_worker {
     uint32_t unsent_count;
     size_t unsent_bytes;
     uint64_t ignored_count; /* messages that could not be read */
+    uint64_t refused_count; /* events that the agent could not take */
 
     /* Attempts in this process (inline.c). */
     struct sl_runner *runner;
@@ -65,6 +66,8 @@ void sl_worker_step(struct sl_worker *self, struct sl_agent_event event);
 /* For events that come up while effects are carried out: taken right after them. text, if not empty, is copied, and the caller's
  * views into the event are made from the returned place, which is valid until the next call; NULL text leaves the event as it is. */
 const uint8_t *sl_worker_later(struct sl_worker *self, const struct sl_agent_event *event, struct sl_bytes text);
+/* Whether the thing that came `count` times is said again: at the 1st, 2nd, 4th, ... time; never a flood. */
+bool sl_worker_is_said(uint64_t count);
 /* Says that memory is out, and ends the process: the broker repeats what is lost. */
 _Noreturn void sl_worker_out_of_memory(void);
 
