@@ -23,11 +23,11 @@ static void init_lists(struct sl_agent *self) {
     sl_list_init(&self->waiting);
     sl_list_init(&self->inlined);
     sl_list_init(&self->held);
-    sl_list_init(&self->unsent);
     sl_list_init(&self->fields);
     sl_list_init(&self->idle);
     sl_list_init(&self->tiny);
     for (size_t i = 0; i < SL_AGENT_RESEND_LEVELS; i++) sl_list_init(&self->ended[i]);
+    for (size_t i = 0; i < SL_SHARDS_MAX; i++) sl_list_init(&self->shards[i].unsent);
     for (size_t i = 0; i < 3; i++) sl_buf_init(&self->tokens[i], self->alloc);
 }
 

@@ -29,7 +29,7 @@ enum {
     SL_AGENT_STARTS_MAX = 3,        /* failed starts in a row after which a host counts as broken */
     SL_AGENT_RESULTS_MAX = 65536,   /* attempts known at once */
     SL_AGENT_RESULT_BYTES_MAX = 64 << 20, /* unacknowledged results in memory; above it they go to the spool */
-    SL_AGENT_SENT_BYTES_MAX = 32 << 20,   /* results sent and not acknowledged, or one larger: the others wait for their turn */
+    SL_AGENT_SENT_BYTES_MAX = 8 << 20,    /* results of one shard sent and not acknowledged, or one larger: its others wait */
     SL_AGENT_DEFINITIONS_MAX = 4096, /* above it those that no attempt under way needs are forgotten */
     SL_AGENT_RESEND_LEVELS = 5      /* waits between repetitions of a result: 1, 2, 4, 8, 10 s */
 };

@@ -94,12 +94,17 @@ int sl_agent_outcome_copy(struct sl_agent *self, const struct sl_agent_result *r
     return SL_OK;
 }
 
+static struct shard *shard_of(struct sl_agent *self, const struct attempt *attempt) {
+    SL_ASSERT(attempt->task.token.shard < SL_SHARDS_MAX);
+    return &self->shards[attempt->task.token.shard];
+}
+
 static struct sl_list *list_of(struct sl_agent *self, struct attempt *attempt) {
     switch (attempt->state) {
     case ATTEMPT_WAITING: return &self->waiting;
     case ATTEMPT_INLINE: return &self->inlined;
     case ATTEMPT_HELD: return &self->held;
-    case ATTEMPT_UNSENT: return &self->unsent;
+    case ATTEMPT_UNSENT: return &shard_of(self, attempt)->unsent;
     case ATTEMPT_GIVEN: return &self->hosts[attempt->place].given;
     case ATTEMPT_ENDED: return &self->ended[attempt->place];
     }
@@ -110,7 +115,8 @@ static struct sl_list *list_of(struct sl_agent *self, struct attempt *attempt) {
 static void leave(struct sl_agent *self, struct attempt *attempt) {
     if (!sl_link_is_on(&attempt->link)) return;
     sl_list_remove(list_of(self, attempt), &attempt->link);
-    if (attempt->state == ATTEMPT_ENDED) self->sent_bytes -= attempt->result_size;
+    if (attempt->state == ATTEMPT_ENDED) shard_of(self, attempt)->sent_bytes -= attempt->result_size;
+    if (attempt->state == ATTEMPT_UNSENT) self->unsent_count--;
 }
 
 void sl_agent_attempt_send(struct sl_agent *self, struct attempt *attempt, uint32_t level) {
@@ -121,7 +127,7 @@ void sl_agent_attempt_send(struct sl_agent *self, struct attempt *attempt, uint3
     attempt->place = level;
     attempt->resend_at = self->now + agent_ms(1000u * resend_seconds[level]);
     sl_list_append(&self->ended[level], &attempt->link);
-    self->sent_bytes += attempt->result_size;
+    shard_of(self, attempt)->sent_bytes += attempt->result_size;
     struct sl_agent_effect *effect = sl_agent_emit(self, SL_AGENT_DO_RESULT);
     effect->token = attempt->task.token;
     effect->result = attempt->result;
@@ -150,21 +156,23 @@ void sl_agent_attempt_end(struct sl_agent *self, struct attempt *attempt, const 
 }
 
 /* A broker that comes back would be given everything at once, and ZeroMQ would hold a copy of it all. */
-static bool may_be_sent(const struct sl_agent *self, const struct attempt *attempt) {
-    return self->sent_bytes == 0 || self->sent_bytes + attempt->result_size <= SL_AGENT_SENT_BYTES_MAX;
+static bool may_be_sent(const struct shard *shard, const struct attempt *attempt) {
+    return shard->sent_bytes == 0 || shard->sent_bytes + attempt->result_size <= SL_AGENT_SENT_BYTES_MAX;
 }
 
 /* One without a block of its own says that a task is returned: the broker should know soon, and it is small. */
 void sl_agent_attempt_release(struct sl_agent *self, struct attempt *attempt) {
     if (attempt->state != ATTEMPT_HELD || attempt->field_count) return;
-    bool is_next = self->unsent.count == 0 || !attempt->result_blob;
-    if (self->link == LINK_WELCOMED && is_next && may_be_sent(self, attempt)) {
+    struct shard *shard = shard_of(self, attempt);
+    bool is_next = shard->unsent.count == 0 || !attempt->result_blob;
+    if (self->link == LINK_WELCOMED && is_next && may_be_sent(shard, attempt)) {
         sl_agent_attempt_send(self, attempt, 0);
         return;
     }
     leave(self, attempt);
     attempt->state = ATTEMPT_UNSENT;
-    sl_list_append(&self->unsent, &attempt->link);
+    sl_list_append(&shard->unsent, &attempt->link);
+    self->unsent_count++;
 }
 
 void sl_agent_attempts_unsend(struct sl_agent *self) {
@@ -173,18 +181,22 @@ void sl_agent_attempts_unsend(struct sl_agent *self) {
             struct attempt *attempt = attempt_of(self->ended[level].head.prev);
             leave(self, attempt);
             attempt->state = ATTEMPT_UNSENT;
-            sl_list_prepend(&self->unsent, &attempt->link);
+            sl_list_prepend(&shard_of(self, attempt)->unsent, &attempt->link);
+            self->unsent_count++;
         }
     }
-    SL_ASSERT(self->sent_bytes == 0);
+}
+
+static void send_of_shard(struct sl_agent *self, struct shard *shard) {
+    while (shard->unsent.count) {
+        struct attempt *attempt = attempt_of(sl_list_first(&shard->unsent));
+        if (!may_be_sent(shard, attempt)) return;
+        sl_agent_attempt_send(self, attempt, 0);
+    }
 }
 
 void sl_agent_attempts_send(struct sl_agent *self) {
-    while (self->unsent.count) {
-        struct attempt *attempt = attempt_of(sl_list_first(&self->unsent));
-        if (!may_be_sent(self, attempt)) return;
-        sl_agent_attempt_send(self, attempt, 0);
-    }
+    for (size_t i = 0; i < SL_SHARDS_MAX && self->unsent_count; i++) send_of_shard(self, &self->shards[i]);
 }
 
 void sl_agent_attempt_return(struct sl_agent *self, struct attempt *attempt, const char *error) {
@@ -195,12 +207,14 @@ void sl_agent_attempt_return(struct sl_agent *self, struct attempt *attempt, con
 void sl_agent_attempt_forget(struct sl_agent *self, struct attempt *attempt) {
     SL_ASSERT(sl_agent_attempt_has_ended(attempt));
     SL_ASSERT(attempt->is_spooled || self->result_bytes >= attempt->result_size);
+    struct shard *shard = shard_of(self, attempt);
     leave(self, attempt);
     if (!attempt->is_spooled) self->result_bytes -= attempt->result_size;
     void *removed = sl_idmap_remove(&self->attempts, attempt->key);
     SL_ASSERT(removed == attempt);
     sl_agent_result_drop(self, attempt->result_blob, attempt->result_size, attempt->is_spooled);
     sl_pool_give(&self->pool, attempt, sizeof *attempt);
+    if (self->link == LINK_WELCOMED) send_of_shard(self, shard);
 }
 
 void sl_agent_attempt_discard(struct sl_agent *self, struct attempt *attempt) {
@@ -224,7 +238,7 @@ void sl_agent_attempt_requeue(struct sl_agent *self, struct attempt *attempt) {
 }
 
 size_t sl_agent_under_way(const struct sl_agent *self) {
-    size_t ended = self->held.count + self->unsent.count;
+    size_t ended = self->held.count + self->unsent_count;
     for (size_t i = 0; i < SL_AGENT_RESEND_LEVELS; i++) ended += self->ended[i].count;
     SL_ASSERT(self->attempts.count >= ended);
     return self->attempts.count - ended;

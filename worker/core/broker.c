@@ -113,7 +113,6 @@ static void send_due(struct sl_agent *self) {
             sl_agent_attempt_send(self, attempt, level + 1);
         }
     }
-    sl_agent_attempts_send(self);
 }
 
 void sl_agent_broker_due(struct sl_agent *self) {

@@ -36,7 +36,11 @@ static bool check_attempts(const struct sl_agent *self, char *why, size_t size) 
     HOLDS(list_is(&self->waiting, ATTEMPT_WAITING, 0, &total), "an attempt that does not wait is in the queue");
     HOLDS(list_is(&self->inlined, ATTEMPT_INLINE, 0, &total), "an attempt on the inline list is in another state");
     HOLDS(list_is(&self->held, ATTEMPT_HELD, 0, &total), "an attempt on the held list is in another state");
-    HOLDS(list_is(&self->unsent, ATTEMPT_UNSENT, 0, &total), "an attempt on the unsent list is in another state");
+    size_t others = total;
+    for (uint32_t i = 0; i < SL_SHARDS_MAX && self->unsent_count; i++) { /* else the sum below is off */
+        HOLDS(list_is(&self->shards[i].unsent, ATTEMPT_UNSENT, 0, &total), "an attempt on an unsent list is in another state");
+    }
+    HOLDS(total - others == self->unsent_count, "the count of unsent results is off");
     for (uint32_t i = 0; i < SL_AGENT_RESEND_LEVELS; i++) {
         HOLDS(list_is(&self->ended[i], ATTEMPT_ENDED, i, &total), "an attempt on a resend list is in another state");
     }
@@ -48,23 +52,34 @@ static bool check_attempts(const struct sl_agent *self, char *why, size_t size) 
 }
 
 static bool check_blocks(const struct sl_agent *self, char *why, size_t size) {
-    size_t cursor = 0, result_bytes = 0, sent_bytes = 0, field_count = 0;
+    size_t cursor = 0, result_bytes = 0, field_count = 0;
     const struct attempt *attempt;
     while ((attempt = sl_idmap_each(&self->attempts, &cursor))) {
         bool ended = sl_agent_attempt_has_ended(attempt);
-        bool was_sent = attempt->state == ATTEMPT_ENDED;
         HOLDS(!ended || !attempt->blob, "an ended attempt keeps its input");
         HOLDS(ended || attempt->blob, "an attempt under way has no input");
         HOLDS(attempt->state != ATTEMPT_HELD || attempt->field_count > 0, "a result is held for nothing");
-        HOLDS(!was_sent || attempt->field_count == 0, "a result was sent before its fields");
+        HOLDS(attempt->state != ATTEMPT_ENDED || attempt->field_count == 0, "a result was sent before its fields");
         if (!attempt->is_spooled) result_bytes += attempt->result_size;
-        if (was_sent) sent_bytes += attempt->result_size;
         field_count += attempt->field_count;
     }
     HOLDS(result_bytes == self->result_bytes, "the count of result bytes is off");
-    HOLDS(sent_bytes == self->sent_bytes, "the count of sent bytes is off");
-    HOLDS(self->link != LINK_WELCOMED || self->unsent.count == 0 || sent_bytes > 0, "a result waits although nothing is sent");
     HOLDS(field_count == self->fields.count, "the count of fields is off");
+    return true;
+}
+
+static bool check_shards(const struct sl_agent *self, char *why, size_t size) {
+    size_t sent_bytes[SL_SHARDS_MAX] = {0}, cursor = 0;
+    const struct attempt *attempt;
+    if (self->attempts.count == 0) return true;
+    while ((attempt = sl_idmap_each(&self->attempts, &cursor))) {
+        if (attempt->state == ATTEMPT_ENDED) sent_bytes[attempt->task.token.shard] += attempt->result_size;
+    }
+    for (uint32_t i = 0; i < SL_SHARDS_MAX; i++) {
+        bool waits = self->link == LINK_WELCOMED && self->shards[i].unsent.count > 0;
+        HOLDS(sent_bytes[i] == self->shards[i].sent_bytes, "the count of sent bytes is off");
+        HOLDS(!waits || sent_bytes[i] > 0, "a result waits although nothing is sent");
+    }
     return true;
 }
 
@@ -90,5 +105,5 @@ bool sl_agent_check(const struct sl_agent *self, char *why, size_t size) {
     for (uint32_t i = 0; i < self->config.host_count; i++) {
         if (!check_host(self, &self->hosts[i], why, size)) return false;
     }
-    return check_attempts(self, why, size) && check_blocks(self, why, size);
+    return check_attempts(self, why, size) && check_blocks(self, why, size) && check_shards(self, why, size);
 }

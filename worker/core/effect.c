@@ -68,7 +68,7 @@ void sl_agent_emit_beat(struct sl_agent *self, enum sl_agent_effect_kind kind) {
     note_tokens(&self->tokens[BEAT_IN_FLIGHT], &self->inlined);
     for (uint32_t i = 0; i < self->config.host_count; i++) note_given(self, &self->hosts[i]);
     note_tokens(&self->tokens[BEAT_RESULTS], &self->held);
-    note_tokens(&self->tokens[BEAT_RESULTS], &self->unsent);
+    for (size_t i = 0; i < SL_SHARDS_MAX && self->unsent_count; i++) note_tokens(&self->tokens[BEAT_RESULTS], &self->shards[i].unsent);
     for (size_t i = 0; i < SL_AGENT_RESEND_LEVELS; i++) note_tokens(&self->tokens[BEAT_RESULTS], &self->ended[i]);
 
     /* HELLO knows no third list: what waits is in flight there. */

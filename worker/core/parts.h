@@ -51,9 +51,9 @@ void sl_agent_attempt_send(struct sl_agent *self, struct attempt *attempt, uint3
 void sl_agent_attempt_release(struct sl_agent *self, struct attempt *attempt);
 /* Puts what was sent before what was not yet: another session has heard of nothing. */
 void sl_agent_attempts_unsend(struct sl_agent *self);
-/* Sends results that wait for their turn, as many as may be under way. The broker may be told. */
+/* Sends results that were not sent, as many of each shard as may be under way. The broker may be told. */
 void sl_agent_attempts_send(struct sl_agent *self);
-/* Forgets it: its result is acknowledged. */
+/* Forgets it: its result is acknowledged. Another one may be sent. */
 void sl_agent_attempt_forget(struct sl_agent *self, struct attempt *attempt);
 /* Frees an attempt that was never added. */
 void sl_agent_attempt_discard(struct sl_agent *self, struct attempt *attempt);

@@ -17,7 +17,7 @@ enum attempt_state {
     ATTEMPT_GIVEN,   /* on host->given; the first of that list has begun */
     ATTEMPT_INLINE,  /* on agent->inlined: from its effect to its INLINE_DONE */
     ATTEMPT_HELD,    /* on agent->held: ended, but the broker has not acknowledged all its fields */
-    ATTEMPT_UNSENT,  /* on agent->unsent: ended; nobody can be told, or enough was sent that is not acknowledged */
+    ATTEMPT_UNSENT,  /* on unsent of its shard: ended; nobody can be told, or enough was sent that is not acknowledged */
     ATTEMPT_ENDED    /* on agent->ended[level]: the result was sent and waits for RESULT_ACK */
 };
 
@@ -89,6 +89,12 @@ struct host {
     struct sl_buf knows;     /* one bit a definition that it has been told */
 };
 
+/* Results of one shard's jobs. Each has a share of its own: nobody acknowledges those of a shard that no broker serves. */
+struct shard {
+    struct sl_list unsent;
+    size_t sent_bytes; /* of its attempts on the ended lists */
+};
+
 enum link_state { LINK_DOWN, LINK_GREETING, LINK_WELCOMED };
 
 struct sl_agent {
@@ -102,7 +108,6 @@ struct sl_agent {
     struct sl_list waiting;
     struct sl_list inlined;
     struct sl_list held;
-    struct sl_list unsent;
     struct sl_list ended[SL_AGENT_RESEND_LEVELS]; /* each in the order of resend_at */
     struct sl_list fields;
     struct sl_list idle;
@@ -110,8 +115,9 @@ struct sl_agent {
     struct host *hosts;           /* config.host_count */
     struct sl_heap timers;        /* of hosts */
     uint64_t epochs[SL_SHARDS_MAX]; /* highest seen */
+    struct shard shards[SL_SHARDS_MAX];
     size_t result_bytes; /* of results in memory */
-    size_t sent_bytes;   /* of results on the ended lists */
+    uint32_t unsent_count; /* of all shards */
     uint64_t next_field_id;
 
     enum link_state link;

@@ -38,6 +38,7 @@ void fixture_new(struct agent_fixture *self, uint32_t prefetch) {
     self->now = 1000000000u;
     self->next_nonce = 100;
     self->epoch = 1;
+    self->shard = 2;
     sl_buf_init(&self->canonical, sl_alloc_system());
     fixture_pipeline(self, 0);
     const struct sl_agent_config config = {.host_count = HOSTS, .prefetch = prefetch, .grace_ms = GRACE_MS, .drain_ms = DRAIN_MS,
@@ -105,7 +106,7 @@ void fixture_assign_token(struct agent_fixture *self, const struct sl_token *tok
 }
 
 struct sl_token fixture_assign(struct agent_fixture *self, uint16_t stage, uint32_t timeout_ms) {
-    struct sl_token token = {.shard = 2, .epoch = self->epoch, .run = 1, .stage = stage, .attempt = 1, .nonce = self->next_nonce++};
+    struct sl_token token = {.shard = self->shard, .epoch = self->epoch, .run = 1, .stage = stage, .attempt = 1, .nonce = self->next_nonce++};
     fixture_assign_token(self, &token, timeout_ms);
     return token;
 }

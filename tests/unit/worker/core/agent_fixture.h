@@ -19,7 +19,8 @@ struct agent_fixture {
     int rc;                          /* of the last step */
     uint64_t now;
     uint64_t next_nonce;
-    uint64_t epoch;
+    uint64_t epoch; /* of the tokens of new tasks, as the shard */
+    uint16_t shard;
     struct sl_buf canonical;
     struct sl_digest digest;
 };

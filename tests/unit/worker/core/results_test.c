@@ -104,6 +104,18 @@ Test(results, are_sent_a_part_at_a_time_and_the_next_at_each_acknowledgement) {
     }
 }
 
+/* A broker does not acknowledge results of a shard that it does not serve now. */
+Test(results, of_a_shard_that_nobody_serves_do_not_hold_up_those_of_another) {
+    for (int i = 0; i < SENT + 1; i++) (void)make_large(1);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RESULT), 0);
+    fx->shard = SL_SHARDS_MAX - 1;
+    struct sl_token token = make_large(2);
+    cr_assert(is_whole(fixture_result(fx, &token), 2));
+    fixture_tell(fx, SL_AGENT_RESET);
+    fixture_welcome(fx);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RESULT), SENT + 1);
+}
+
 Test(results, that_return_a_task_do_not_wait_for_larger_ones) {
     for (int i = 0; i < SENT + 1; i++) (void)make_large(1);
     for (int i = 0; i < 2 * HOSTS; i++) (void)fixture_assign(fx, STAGE_PLAIN, 60000);
