@@ -140,10 +140,13 @@ static const struct {
     [SL_AGENT_SPAWNER_LOST] = {sl_agent_on_spawner_lost, false},
 };
 
-static void hosts_due(struct sl_agent *self) {
+/* Whether an attempt is late is judged when all that came meanwhile was taken: its result may be there. */
+static void hosts_due(struct sl_agent *self, bool is_tick) {
     struct sl_heap_node *first;
     while ((first = sl_heap_first(&self->timers)) && first->at <= self->now) {
-        sl_agent_host_due(self, SL_CONTAINER(first, struct host, timer));
+        struct host *host = SL_CONTAINER(first, struct host, timer);
+        if (host->state == HOST_READY && !is_tick) return;
+        sl_agent_host_due(self, host);
     }
 }
 
@@ -164,8 +167,8 @@ int sl_agent_step(struct sl_agent *self, const struct sl_agent_event *event, str
     }
     if (handlers[event->kind].from_broker) self->heard_at = self->now;
     if (!self->left) {
-        hosts_due(self);
-        sl_agent_broker_due(self);
+        hosts_due(self, event->kind == SL_AGENT_TICK);
+        sl_agent_broker_due(self, event->kind == SL_AGENT_TICK);
         sl_agent_give(self);
         sl_agent_drain_due(self);
     }

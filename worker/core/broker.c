@@ -115,9 +115,9 @@ static void send_due(struct sl_agent *self) {
     }
 }
 
-void sl_agent_broker_due(struct sl_agent *self) {
+void sl_agent_broker_due(struct sl_agent *self, bool is_tick) {
     if (self->link == LINK_DOWN) return;
-    if (self->now - self->heard_at >= self->lost_ns) {
+    if (is_tick && self->now - self->heard_at >= self->lost_ns) {
         self->link = LINK_DOWN;
         (void)sl_agent_emit(self, SL_AGENT_DO_RECONNECT);
         return;

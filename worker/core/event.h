@@ -48,7 +48,7 @@ enum sl_agent_event_kind {
     SL_AGENT_HOST_DIED,    /* host, died */
     SL_AGENT_INLINE_FIELD, /* nonce, field: of the attempt that runs inline */
     SL_AGENT_INLINE_DONE,  /* done.token, result */
-    SL_AGENT_TICK,         /* time passes */
+    SL_AGENT_TICK,         /* time passes, and what has come was told before: only now is something late */
     SL_AGENT_DRAIN,        /* take nothing more, end what runs, leave */
     SL_AGENT_STOP,         /* leave at once */
     SL_AGENT_SPAWNER_LOST, /* no host can live or be started any more */

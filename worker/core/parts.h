@@ -89,8 +89,8 @@ bool sl_agent_is_broken(const struct sl_agent *self);
 
 /* Forgets the fields of an attempt: nobody waits for them any more. */
 void sl_agent_fields_drop(struct sl_agent *self, struct attempt *attempt);
-/* Says again what was not acknowledged, beats, or gives the link up. */
-void sl_agent_broker_due(struct sl_agent *self);
+/* Says again what was not acknowledged, and beats; at a tick it gives up a link on which nothing came. */
+void sl_agent_broker_due(struct sl_agent *self, bool is_tick);
 uint64_t sl_agent_broker_deadline(const struct sl_agent *self);
 
 /* definition.c */

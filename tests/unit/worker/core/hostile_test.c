@@ -81,3 +81,18 @@ Test(hostile, welcome_with_impossible_times_is_not_followed) {
     fixture_pass(fx, SL_LOST_MIN_MS - SL_HEARTBEAT_MIN_MS);
     cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RECONNECT), 1);
 }
+
+/* A worker that was stopped, or whose loop was busy, finds what was late and what came meanwhile at the same moment. */
+Test(hostile, pause_does_not_make_late_what_came_in_time) {
+    struct sl_token token = fixture_assign(fx, STAGE_PLAIN, 1000);
+    fx->now += 2ull * LOST_MS * 1000000u;
+    fixture_tell_host(fx, SL_AGENT_HOST_READY, 0);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HOST_SIGNAL), 0, "its result may be there");
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RECONNECT), 0, "a beat of the broker may be there");
+    cr_assert_leq(sl_agent_deadline(fx->agent), fx->now, "it is looked at soon");
+    fixture_tell(fx, SL_AGENT_BEAT);
+    fixture_done(fx, 1, &token, 2000);
+    cr_assert_eq(fixture_result(fx, &token)->outcome, SL_OUTCOME_DONE);
+    fixture_tell(fx, SL_AGENT_TICK);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RECONNECT), 0);
+}
