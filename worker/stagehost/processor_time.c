@@ -16,11 +16,11 @@ static uint64_t processors(void) {
     return count > 0 ? (uint64_t)count : 1;
 }
 
-/* What was used is asked once a second only, because that is a call of the kernel and attempts may be short: the third second. */
+/* What was used is asked once a second only, because that is a call of the kernel and attempts may be short: one of the two seconds. */
 void sl_processor_time_allow(uint32_t timeout_ms) {
     static uint64_t processor_count, asked_at, allowed_seconds;
     struct rlimit limit;
-    uint64_t now = seconds(CLOCK_MONOTONIC), wanted_seconds = timeout_ms / 1000 + 3;
+    uint64_t now = seconds(CLOCK_MONOTONIC), wanted_seconds = timeout_ms / 1000 + 2;
     if (wanted_seconds == allowed_seconds && now == asked_at) return;
     if (processor_count == 0) processor_count = processors();
     uint64_t most = seconds(CLOCK_PROCESS_CPUTIME_ID) + 1 + processor_count * wanted_seconds;

@@ -17,13 +17,13 @@ Test(processor_time, follows_the_timeout_up_and_down) {
     struct rlimit before, after;
     cr_assert_eq(getrlimit(RLIMIT_CPU, &before), 0);
     sl_processor_time_allow(999);
-    cr_assert_eq(allowed(), 1 + 3 * processors, "this process has used less than a second");
+    cr_assert_eq(allowed(), 1 + 2 * processors, "this process has used less than a second");
     sl_processor_time_allow(600000);
-    cr_assert_eq(allowed(), 1 + 603 * processors);
+    cr_assert_eq(allowed(), 1 + 602 * processors);
     sl_processor_time_allow(UINT32_MAX);
-    cr_assert_eq(allowed(), 1 + 4294970 * processors);
+    cr_assert_eq(allowed(), 1 + 4294969 * processors);
     sl_processor_time_allow(1000);
-    cr_assert_eq(allowed(), 1 + 4 * processors);
+    cr_assert_eq(allowed(), 1 + 3 * processors);
     cr_assert_eq(getrlimit(RLIMIT_CPU, &after), 0);
     cr_assert_eq(after.rlim_max, before.rlim_max, "so that the next attempt can have more");
 }
