@@ -43,6 +43,19 @@ void sl_cli_warn(const struct sl_cli *cli, const char *format, ...) {
     va_end(args);
 }
 
+void sl_cli_warn_type(const struct sl_cli *cli, struct sl_bytes type) {
+    const char *text = (const char *)type.data;
+    int size = (int)type.size;
+    const char *slash = memchr(text, '/', type.size), *colon = memchr(text, ':', type.size);
+    if (slash && colon) {
+        sl_cli_warn(cli, "no connected worker offers stage type \"%.*s\": its stages wait; a worker looks for %.*s in SLUICE_PLUGIN_PATH once: "
+                    "start one that has it there", size, text, (int)(colon - text), text);
+        return;
+    }
+    sl_cli_warn(cli, "no connected worker offers stage type \"%.*s\": its stages wait; start a worker that has it, see: sluice plugin info %.*s",
+                size, text, size, text);
+}
+
 int sl_cli_number(const struct sl_cli *cli, enum sl_flag flag, uint64_t fallback, uint64_t min, uint64_t max,
                   uint64_t *out_value) {
     const char *text = sl_cli_flag(cli, flag);

@@ -43,6 +43,9 @@ int sl_cli_fail(const struct sl_cli *cli, enum sl_exit code, const char *format,
 /* Prints a warning on stderr. */
 void sl_cli_warn(const struct sl_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Prints the warning that no connected worker offers a type (missing_types of ACCEPTED: its name, or "libx.so:function/type"). */
+void sl_cli_warn_type(const struct sl_cli *cli, struct sl_bytes type);
+
 /* Makes the client. 0, or the exit code after a sentence. */
 int sl_cli_connect(struct sl_cli *cli, uint32_t window);
 

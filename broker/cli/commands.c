@@ -59,7 +59,7 @@ static const struct sl_command commands[] = {
     {"stages list", "", "List stage types and the workers that offer them", "sluice stages list\n", 0, 0, {0},
      sl_run_stages_list},
     {"stages accept", "TYPE", "Take another registration of a stage type as the right one from now on",
-     "sluice stages accept parse\n", 1, 1, {0}, sl_run_stages_accept},
+     "sluice stages accept parse\nsluice stages accept libacme.so:register_example_stage/example-stage\n", 1, 1, {0}, sl_run_stages_accept},
     {"workers list", "", "List connected workers", "sluice workers list\n", 0, 0, {0}, sl_run_workers_list},
     {"plugin list", "", "List the plugins of this machine, also those that do not load",
      "sluice plugin list --plugin-path build/lib/sluice/plugins\n", 0, 0, {SL_FLAG_PLUGINS}, sl_run_plugin_list},

@@ -154,7 +154,7 @@ void sl_follow_warn_type(struct sl_follow *self, struct sl_bytes type) {
     char *text = self->types[self->type_count++];
     (void)snprintf(text, sizeof self->types[0], "%.*s", (int)type.size, (const char *)type.data);
     sl_painter_erase(&self->painter);
-    sl_cli_warn(self->cli, "no connected worker offers stage type \"%s\": its stages wait; see: sluice plugin info %s", text, text);
+    sl_cli_warn_type(self->cli, type);
     struct sl_wire_query query = {.what = sl_text("workers")};
     bool asked = self->workers_query != 0;
     if (!asked && sl_client_query(self->cli->client, &query, SL_CLIENT_TIMEOUT_MS, &self->workers_query))

@@ -137,9 +137,7 @@ static int submit_failed(struct sl_cli *cli, int rc) {
 static void warn_missing(struct sl_cli *cli, const struct sl_wire_accepted *accepted) {
     struct sl_wire_list types = accepted->missing_types;
     struct sl_bytes type;
-    while (sl_wire_strs_next(&types, &type))
-        sl_cli_warn(cli, "no connected worker offers stage type \"%.*s\": its stages wait; start a worker that has it, see: sluice plugin info %.*s",
-                    (int)type.size, (const char *)type.data, (int)type.size, (const char *)type.data);
+    while (sl_wire_strs_next(&types, &type)) sl_cli_warn_type(cli, type);
 }
 
 static void say_duplicate(const char *id, const struct sl_wire_accepted *accepted) {

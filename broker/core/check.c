@@ -140,6 +140,9 @@ static void check_totals(struct checker *self) {
         ready += type->ready.count;
         claim(self, (type->ready.count > 0) == sl_link_is_on(&type->waiting), "a type with ready stages waits to start");
     }
+    ready += sched->undecided.ready.count;
+    claim(self, (sched->undecided.ready.count > 0) == sl_link_is_on(&sched->undecided.waiting), "undecided stages wait to start");
+    claim(self, sched->undecided.offers.count == 0, "nobody offers what is undecided");
     claim(self, queued == self->queued, "each queued job is on its pipeline's queue");
     claim(self, ready == self->ready, "each ready stage is on its type's list");
 }

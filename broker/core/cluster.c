@@ -21,7 +21,7 @@ static void put_id(struct sl_buf *buf, const char *key, const uint8_t bytes[16])
 
 static void put_type(struct sl_buf *buf, const struct sl_type *type) {
     sl_mp_map(buf, 5);
-    put_text(buf, "type", sl_text(type->name));
+    put_text(buf, "type", sl_text(type->key));
     put_text(buf, "description", type->known.description);
     put_text(buf, "version", type->known.version);
     sl_mp_key(buf, "workers");
@@ -47,7 +47,7 @@ static void put_worker(struct sl_buf *buf, const struct sl_session *session) {
     put_uint(buf, "in_flight", session->in_flight.count);
     sl_mp_key(buf, "types");
     sl_mp_array(buf, session->offer_count);
-    for (uint32_t i = 0; i < session->offer_count; i++) sl_mp_str(buf, sl_text(session->offers[i].type->name));
+    for (uint32_t i = 0; i < session->offer_count; i++) sl_mp_str(buf, sl_text(session->offers[i].type->key));
     sl_text_time(session->welcomed_ms, since);
     put_text(buf, "since", sl_text(since));
 }

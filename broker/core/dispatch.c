@@ -92,7 +92,8 @@ static void assign(struct sl_sched *self, struct sl_stage_run *stage, struct sl_
                                            .input = input,
                                            .timeout_ms = stage->timeout_ms,
                                            .tenant = facts.tenant,
-                                           .doc_key = facts.kind == 2 ? facts.key : sl_bytes("", 0)};
+                                           .doc_key = facts.kind == 2 ? facts.key : sl_bytes("", 0),
+                                           .callable = stage->job->pipeline->types[stage->index]->known.callable};
 }
 
 /* A stage whose input cannot be had fails for good, and its job with it. */

@@ -31,6 +31,7 @@ enum sl_effect_kind {
 
     /* Messages to workers. */
     SL_DO_WELCOME,
+    SL_DO_CALLABLES, /* the functions that pipelines name, for a worker to look at */
     SL_DO_DEFINE,
     SL_DO_ASSIGN,
     SL_DO_RESULT_ACK,
@@ -74,6 +75,7 @@ struct sl_do_assign {
     uint32_t timeout_ms;
     struct sl_bytes tenant;
     struct sl_bytes doc_key;
+    struct sl_bytes callable; /* whose registration runs it; empty: a plugin's own */
 };
 
 /* Writes of a shard that were not seen durable and never will be. */
@@ -120,6 +122,10 @@ struct sl_effect {
             const struct sl_bytes *refused; /* sentences */
             uint32_t refused_count;
         } welcome;
+        struct {
+            const struct sl_bytes *items;
+            uint32_t count;
+        } callables;
         struct {
             struct sl_digest digest;
             struct sl_bytes canonical;

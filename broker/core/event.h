@@ -101,6 +101,9 @@ struct sl_ev_hello {
     uint32_t in_flight_count;
     const struct sl_token *results;
     uint32_t result_count;
+    bool probes;                      /* it looks at what CALLABLES names */
+    const struct sl_bytes *callables; /* that it has looked at */
+    uint32_t callable_count;
 };
 
 struct sl_ev_heartbeat {

@@ -87,5 +87,7 @@ int sl_on_heartbeat(struct sl_sched *self, const struct sl_event *event) {
     if (!rc) rc = cancel_stale(self, session, heartbeat->in_flight, heartbeat->in_flight_count);
     if (!rc) rc = cancel_stale(self, session, heartbeat->waiting, heartbeat->waiting_count);
     if (!rc) sl_session_let_go_unnamed(self, session);
+    if (!rc) rc = sl_effects_reserve(self, 1);
+    if (!rc) sl_callables_tell(self, session); /* again: what was lost on the way heals here too */
     return rc;
 }

@@ -15,9 +15,9 @@ static const char *refusal(struct sl_sched *self, const struct sl_type *type, co
     char known[SL_ID_TEXT_SIZE], other[SL_ID_TEXT_SIZE];
     sl_id_to_text(type->known.digest.bytes, known);
     sl_id_to_text(offered->digest.bytes, other);
-    const char *parts[] = {type->name, ": the cluster knows this stage type with metadata digest ", known,
+    const char *parts[] = {type->key, ": the cluster knows this stage type with metadata digest ", known,
                            ", this worker offers ", other, "; if the new one is right: sluice stages accept ",
-                           type->name};
+                           type->key};
     size_t size = 1;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) size += strlen(parts[i]);
     char *text = sl_step_block(self, size);
@@ -27,11 +27,18 @@ static const char *refusal(struct sl_sched *self, const struct sl_type *type, co
     return text;
 }
 
+/* A function that no pipeline names here is none that a stage could be given for: it will be told again if one does. */
+static bool is_wanted(const struct sl_sched *self, const struct sl_stage_type *offered) {
+    if (offered->callable.size == 0) return !memchr(offered->type.data, '/', offered->type.size);
+    return sl_callable_find(self, offered->callable) != UINT32_MAX;
+}
+
 static int offer_types(struct sl_sched *self, struct sl_session *session, const struct sl_ev_hello *hello,
                        struct sl_bytes *refused, uint32_t *out_refused_count) {
     uint32_t refused_count = 0;
     for (uint32_t i = 0; i < hello->type_count; i++) {
-        struct sl_type *type = sl_type_get(self, hello->types[i].type);
+        if (!is_wanted(self, &hello->types[i])) continue;
+        struct sl_type *type = sl_type_get(self, hello->types[i].callable, hello->types[i].type);
         if (!type) return SL_E_NO_MEMORY;
         const char *why = refusal(self, type, &hello->types[i]);
         if (why) {
@@ -110,6 +117,11 @@ static struct sl_session *make_session(struct sl_sched *self, const struct sl_ev
     session->welcomed_ms = self->wall_ms;
     sl_list_init(&session->in_flight);
     sl_list_init(&session->held);
+    session->probes = hello->probes;
+    for (uint32_t i = 0; i < hello->callable_count; i++) {
+        uint32_t callable = sl_callable_find(self, hello->callables[i]);
+        if (callable != UINT32_MAX) session->has_looked[callable] = true;
+    }
     return session;
 }
 
@@ -139,6 +151,7 @@ int sl_on_hello(struct sl_sched *self, const struct sl_event *event) {
     self->slots_total += session->slots;
     rc = offer_types(self, session, hello, refused, &refused_count);
     welcome(self, session, refused, refused_count);
+    sl_callables_tell(self, session);
     for (uint32_t i = 0; rc == SL_OK && i < hello->in_flight_count; i++) {
         rc = adopt(self, session, &hello->in_flight[i], false);
     }
@@ -146,5 +159,6 @@ int sl_on_hello(struct sl_sched *self, const struct sl_event *event) {
         rc = adopt(self, session, &hello->results[i], true);
     }
     if (rc == SL_OK && older) rc = return_rest(self, older, session);
+    sl_bindings_update(self);
     return rc;
 }

@@ -1,19 +1,11 @@
 /* What the catalog holds, as it comes to the core: pipelines, policies, stage types. */
 #include "sched_state.h"
 
-static int find_types(struct sl_sched *self, struct sl_pipeline_entry *entry) {
-    uint16_t count = entry->pipeline->stage_count;
-    entry->types = sl_alloc_take(&self->alloc, count * sizeof *entry->types);
-    if (!entry->types) return SL_E_NO_MEMORY;
-    for (uint16_t i = 0; i < count; i++) {
-        entry->types[i] = sl_type_get(self, entry->pipeline->stages[i].type);
-        if (!entry->types[i]) return SL_E_NO_MEMORY;
-    }
-    return SL_OK;
-}
-
 void sl_pipeline_entry_free(struct sl_sched *self, struct sl_pipeline_entry *entry) {
-    if (entry->types) sl_alloc_give(&self->alloc, entry->types, entry->pipeline->stage_count * sizeof *entry->types);
+    size_t stage_count = entry->pipeline ? entry->pipeline->stage_count : 0;
+    sl_alloc_give(&self->alloc, entry->types, stage_count * sizeof *entry->types);
+    sl_alloc_give(&self->alloc, entry->plain, stage_count * sizeof *entry->plain);
+    if (entry->callables) sl_alloc_give(&self->alloc, entry->callables, entry->pipeline->plugin_count * sizeof *entry->callables);
     sl_pipeline_free(&entry->pipeline);
     sl_pool_give(&self->pool, entry, sizeof *entry);
 }
@@ -40,7 +32,7 @@ int sl_on_pipeline(struct sl_sched *self, const struct sl_event *event) {
         entry->digest = event->pipeline.digest;
         sl_list_init(&entry->queue);
         rc = sl_pipeline_from_canonical(event->pipeline.canonical, &self->alloc, &entry->pipeline);
-        if (!rc) rc = find_types(self, entry);
+        if (!rc) rc = sl_bindings_make(self, entry);
         if (rc) {
             sl_pipeline_entry_free(self, entry);
             if (rc == SL_E_NO_MEMORY) return rc;

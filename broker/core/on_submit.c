@@ -62,11 +62,10 @@ static uint32_t missing_types(struct sl_sched *self, const struct sl_pipeline_en
     uint32_t missing_count = 0;
     for (uint16_t i = 0; missing && i < count; i++) {
         if (entry->types[i]->offers.count > 0) continue;
+        struct sl_bytes wanted = sl_binding_wanted(self, entry, i);
         bool again = false;
-        for (uint32_t k = 0; k < missing_count; k++) {
-            again = again || sl_bytes_equal(missing[k], entry->pipeline->stages[i].type);
-        }
-        if (!again) missing[missing_count++] = entry->pipeline->stages[i].type;
+        for (uint32_t k = 0; k < missing_count; k++) again = again || sl_bytes_equal(missing[k], wanted);
+        if (!again) missing[missing_count++] = wanted;
     }
     *out = missing;
     return missing_count;

@@ -21,6 +21,8 @@ static void init_lists(struct sl_sched *self) {
     sl_list_init(&self->pipeline_list);
     sl_list_init(&self->types);
     sl_list_init(&self->types_waiting);
+    sl_list_init(&self->undecided.ready);
+    sl_list_init(&self->undecided.offers);
     sl_list_init(&self->sessions);
     sl_list_init(&self->reads);
     sl_list_init(&self->held_queries);
@@ -104,6 +106,11 @@ static void free_catalog(struct sl_sched *self) {
     }
     size_t size = self->type_table.count * sizeof *self->type_table.items;
     sl_alloc_give(&self->alloc, (void *)(uintptr_t)self->type_table.items, size);
+    for (uint32_t i = 0; i < self->callable_count; i++) {
+        struct sl_bytes text = self->callables[i].text;
+        sl_alloc_give(&self->alloc, (void *)(uintptr_t)text.data, text.size + 1);
+    }
+    sl_alloc_give(&self->alloc, self->callables, self->callable_count * sizeof *self->callables);
     for (uint32_t i = 0; i < self->policy_count; i++) {
         struct sl_bytes name = self->policies[i].name;
         sl_alloc_give(&self->alloc, (void *)(uintptr_t)name.data, name.size + 1);

@@ -139,7 +139,7 @@ bool sl_once_may_be_late(const struct sl_sched *self, const struct sl_shard *sha
 void sl_once_forget_all(struct sl_sched *self);
 
 /* types.c */
-struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes name);
+struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes callable, struct sl_bytes name);
 int sl_type_note_refused(struct sl_sched *self, struct sl_type *type, const struct sl_stage_type *offered);
 int sl_on_type(struct sl_sched *self, const struct sl_event *event);
 int sl_on_accept_type(struct sl_sched *self, const struct sl_event *event);

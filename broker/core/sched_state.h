@@ -25,7 +25,13 @@ struct sl_type {
     struct sl_list ready;        /* stages that can start, oldest first */
     struct sl_link waiting;      /* in the list of types with something to start */
     struct sl_list offers;       /* sessions that offer it */
-    char name[SL_NAME_MAX + 1];
+    char key[SL_TYPE_KEY_MAX + 1]; /* sl_stage_type_key */
+};
+
+/* A function that some pipeline names in its `plugins`. Never forgotten, like the pipelines. */
+struct sl_callable {
+    struct sl_bytes text; /* "libx.so:function"; owned */
+    bool is_told;         /* some worker has told what it offers */
 };
 
 struct sl_offer {
@@ -50,6 +56,8 @@ struct sl_session {
     uint64_t welcomed_ms;     /* wall clock */
     struct sl_digest *defined; /* owns: pipelines it has the definition of */
     uint32_t defined_count, defined_capacity;
+    bool probes;               /* it looks at callables */
+    bool has_looked[SL_CALLABLES_MAX]; /* by index in sched->callables */
 };
 
 /* A read on its way; replies come in the order of the calls. */
@@ -113,6 +121,9 @@ struct sl_sched {
     struct sl_stage_types type_table; /* the known ones, for the model's questions */
     uint64_t types_version;    /* changes with every change of a type's metadata */
     struct sl_list types_waiting;
+    struct sl_type undecided;  /* where stages wait while a worker may still tell of code that goes before: no worker offers it */
+    struct sl_callable *callables; /* owns, texts too */
+    uint32_t callable_count;
     struct sl_policy *policies; /* owns, names too */
     uint32_t policy_count;
     struct sl_list sessions;
@@ -143,6 +154,7 @@ struct sl_sched {
 };
 
 /* Last, since it needs the structures above. */
+#include "bindings.h"
 #include "sched_parts.h"
 
 #endif

@@ -53,6 +53,7 @@ static void free_session(struct sl_sched *self, struct sl_session *session) {
     sl_list_remove(&self->sessions, &session->link);
     self->slots_total -= session->slots;
     sl_alloc_give(&self->alloc, session, sizeof *session);
+    sl_bindings_update(self); /* nobody waits for its answer any more */
 }
 
 /* Attempts of a session that is over wait for somebody to report them, for a while. */

@@ -1,21 +1,23 @@
 /* Stage types: what workers offer and pipelines need, with the metadata that the cluster agreed on. */
 #include "sched_state.h"
 
-static struct sl_type *find(struct sl_sched *self, struct sl_bytes name) {
+static struct sl_type *find(struct sl_sched *self, struct sl_bytes key) {
     for (struct sl_link *link = sl_list_first(&self->types); link; link = sl_list_next(&self->types, link)) {
         struct sl_type *type = SL_CONTAINER(link, struct sl_type, link);
-        if (sl_bytes_is(name, type->name)) return type;
+        if (sl_bytes_is(key, type->key)) return type;
     }
     return NULL;
 }
 
-struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes name) {
+struct sl_type *sl_type_get(struct sl_sched *self, struct sl_bytes callable, struct sl_bytes name) {
+    char key[SL_TYPE_KEY_MAX + 1];
     SL_ASSERT(name.size <= SL_NAME_MAX);
-    struct sl_type *type = find(self, name);
+    sl_stage_type_key(callable, name, key);
+    struct sl_type *type = find(self, sl_text(key));
     if (type) return type;
     type = sl_pool_take(&self->pool, sizeof *type);
     if (!type) return NULL;
-    memcpy(type->name, name.data, name.size);
+    memcpy(type->key, key, sizeof key);
     sl_list_init(&type->ready);
     sl_list_init(&type->offers);
     sl_list_append(&self->types, &type->link);
@@ -47,7 +49,7 @@ static struct sl_text_list put_list(struct sl_bytes **items, uint8_t **at, const
 /* Puts the type into the sorted table that the model asks. */
 static int list_type(struct sl_sched *self, struct sl_type *type) {
     uint32_t index;
-    if (sl_stage_types_search(&self->type_table, type->known.type, &index)) return SL_OK;
+    if (sl_stage_types_search(&self->type_table, type->known.type, type->known.callable, &index)) return SL_OK;
     uint32_t count = self->type_table.count;
     const struct sl_stage_type **items =
         self->alloc.resize(self->alloc.context, (void *)(uintptr_t)self->type_table.items, count * sizeof *items,
@@ -62,8 +64,8 @@ static int list_type(struct sl_sched *self, struct sl_type *type) {
 
 /* A copy of metadata that views the block returned; NULL: no memory. */
 static struct sl_blob *copy_metadata(struct sl_sched *self, const struct sl_stage_type *from, struct sl_stage_type *out_copy) {
-    size_t size = list_size(&from->state_keys) + list_size(&from->dependencies) + from->type.size + from->description.size +
-                  from->version.size + 3;
+    size_t size = list_size(&from->state_keys) + list_size(&from->dependencies) + from->type.size + from->callable.size +
+                  from->description.size + from->version.size + 4;
     struct sl_blob *memory = sl_alloc_take(&self->alloc, sizeof *memory + size + 8);
     if (!memory) return NULL;
     memory->refs = 1;
@@ -74,6 +76,7 @@ static struct sl_blob *copy_metadata(struct sl_sched *self, const struct sl_stag
     out_copy->state_keys = put_list(&items, &at, &from->state_keys);
     out_copy->dependencies = put_list(&items, &at, &from->dependencies);
     out_copy->type = put_text(&at, from->type);
+    out_copy->callable = put_text(&at, from->callable);
     out_copy->description = put_text(&at, from->description);
     out_copy->version = put_text(&at, from->version);
     return memory;
@@ -124,7 +127,7 @@ static int reset_sessions(struct sl_sched *self) {
 }
 
 int sl_on_type(struct sl_sched *self, const struct sl_event *event) {
-    struct sl_type *type = sl_type_get(self, event->type.type);
+    struct sl_type *type = sl_type_get(self, event->type.callable, event->type.type);
     if (!type) return SL_E_NO_MEMORY;
     bool replaced = type->is_known && !sl_digest_equal(type->known.digest, event->type.digest);
     int rc = replaced ? reset_sessions(self) : SL_OK;
@@ -146,5 +149,8 @@ int sl_type_learn(struct sl_sched *self, struct sl_type *type, const struct sl_s
     type->memory = memory;
     type->is_known = true;
     self->types_version++;
+    uint32_t callable = sl_callable_find(self, type->known.callable);
+    if (callable != UINT32_MAX) self->callables[callable].is_told = true;
+    sl_bindings_update(self);
     return SL_OK;
 }

@@ -2,12 +2,12 @@
 #include "sched_state.h"
 
 /* The type that a ready stage needs and nobody offers; empty: none. */
-static struct sl_bytes waiting_for(const struct sl_job *job) {
+static struct sl_bytes waiting_for(struct sl_sched *self, const struct sl_job *job) {
     const struct sl_pipeline *pipeline = job->pipeline->pipeline;
     for (uint16_t i = 0; i < pipeline->stage_count; i++) {
         bool ready = job->run ? job->run->stages[i].state == SL_STAGE_READY : pipeline->stages[i].predecessor_count == 0;
         bool wanted = ready && !sl_job_state_is_terminal((enum sl_job_state)job->state);
-        if (wanted && job->pipeline->types[i]->offers.count == 0) return pipeline->stages[i].type;
+        if (wanted && job->pipeline->types[i]->offers.count == 0) return sl_binding_wanted(self, job->pipeline, i);
     }
     return sl_bytes(NULL, 0);
 }
@@ -41,7 +41,7 @@ int sl_watch_tell(struct sl_sched *self, const struct sl_job *job, uint64_t peer
                                              .pipeline = job->pipeline->pipeline->name,
                                              .stages = stages,
                                              .reason = reason,
-                                             .waiting = waiting_for(job)};
+                                             .waiting = waiting_for(self, job)};
     return SL_OK;
 }
 

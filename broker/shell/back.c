@@ -96,6 +96,7 @@ static size_t put_types(struct sl_broker *self, struct sl_wire_list list) {
     size_t types = self->decoded.size;
     while (sl_wire_stage_type_next(&again, &type)) {
         struct sl_stage_type decoded = {.type = type.type,
+                                        .callable = type.callable,
                                         .description = type.description,
                                         .version = type.version,
                                         .idempotent = type.idempotent,
@@ -126,6 +127,7 @@ static int on_hello(struct sl_broker *self, uint64_t peer, struct sl_bytes body)
     if (sl_buf_reserve(&self->decoded, room)) return SL_E_NO_MEMORY;
     size_t in_flight = put_tokens(self, hello.in_flight);
     size_t results = put_tokens(self, hello.results);
+    size_t callables = put_texts(self, hello.callables);
     size_t types = put_types(self, hello.types);
     if (self->decoded.failed) return SL_E_NO_MEMORY;
     struct sl_event event = {.kind = SL_EV_HELLO};
@@ -137,7 +139,10 @@ static int on_hello(struct sl_broker *self, uint64_t peer, struct sl_bytes body)
                                        .in_flight = tokens_at(self, in_flight),
                                        .in_flight_count = hello.in_flight.count,
                                        .results = tokens_at(self, results),
-                                       .result_count = hello.results.count};
+                                       .result_count = hello.results.count,
+                                       .probes = hello.probes,
+                                       .callables = texts_at(self, callables, hello.callables.count).items,
+                                       .callable_count = hello.callables.count};
     memcpy(event.hello.instance.bytes, hello.instance, sizeof hello.instance);
     sl_log(SL_LOG_INFO, "worker %.*s said HELLO with %u slots and %u stage types", (int)hello.name.size,
            (const char *)hello.name.data, (unsigned)hello.slots, hello.types.count);

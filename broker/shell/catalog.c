@@ -415,9 +415,10 @@ void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *ty
     sl_buf_init(&value, sl_alloc_system());
     sl_encode_type(&value, type);
     if (!value.failed) (void)sl_known_put_type(self->known, sl_buf_bytes(&value)); /* no memory: one warning too many */
-    const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", (const char *)type->type.data, "",
-                                (const char *)value.data};
-    const size_t argvlen[] = {5, 11, 1, 8, type->type.size, 0, value.size};
+    char key[SL_TYPE_KEY_MAX + 1];
+    sl_stage_type_key(type->callable, type->type, key);
+    const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", key, "", (const char *)value.data};
+    const size_t argvlen[] = {5, 11, 1, 8, strlen(key), 0, value.size};
     /* Without a connection it is recorded when a worker says HELLO to a broker that has one. */
     if (!value.failed) (void)sl_ledger_redis_command(self->broker->ledger, 7, argv, argvlen, on_type_put, NULL);
     sl_buf_fini(&value);
@@ -427,6 +428,7 @@ void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *ty
 struct replacement {
     struct sl_catalog *catalog;
     uint64_t peer, re;
+    char key[SL_TYPE_KEY_MAX + 1];
     struct sl_buf value;
 };
 
@@ -452,7 +454,7 @@ static void on_type_replaced(void *context, const struct redisReply *reply) {
     struct sl_event event = {.kind = SL_EV_TYPE, .type = decoded.type};
     sl_broker_step(broker, &event);
     struct sl_wire_type_accepted accepted = {
-        .re = replacement->re, .type = decoded.type.type, .digest = decoded.type.digest};
+        .re = replacement->re, .type = sl_text(replacement->key), .digest = decoded.type.digest};
     sl_buf_clear(&broker->frame);
     if (sl_wire_type_accepted_encode(&broker->frame, 0, &accepted) == SL_OK) {
         sl_reply_frame(broker, replacement->peer, sl_buf_bytes(&broker->frame));
@@ -462,15 +464,10 @@ static void on_type_replaced(void *context, const struct redisReply *reply) {
 
 static void on_type_read(void *context, const struct redisReply *reply) {
     struct replacement *replacement = context;
-    struct sl_decoded_type decoded;
-    const char *name = NULL;
-    if (reply && reply->type == REDIS_REPLY_STRING && sl_decode_type(sl_buf_bytes(&replacement->value), &decoded) == SL_OK) {
-        name = (const char *)decoded.type.type.data;
-    }
-    if (name) {
-        const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", name, reply->str,
+    if (reply && reply->type == REDIS_REPLY_STRING) {
+        const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", replacement->key, reply->str,
                                     (const char *)replacement->value.data};
-        const size_t argvlen[] = {5, 11, 1, 8, decoded.type.type.size, (size_t)reply->len, replacement->value.size};
+        const size_t argvlen[] = {5, 11, 1, 8, strlen(replacement->key), (size_t)reply->len, replacement->value.size};
         if (sl_ledger_redis_command(replacement->catalog->broker->ledger, 7, argv, argvlen, on_type_replaced, replacement) == SL_OK) return;
     }
     on_type_replaced(replacement, NULL);
@@ -481,9 +478,10 @@ void sl_catalog_replace_type(struct sl_catalog *self, uint64_t peer, uint64_t re
     if (!replacement) return; /* the client asks again */
     *replacement = (struct replacement){.catalog = self, .peer = peer, .re = re};
     sl_buf_init(&replacement->value, sl_alloc_system());
+    sl_stage_type_key(type->callable, type->type, replacement->key);
     sl_encode_type(&replacement->value, type);
-    const char *const argv[] = {"HGET", "sl:types", (const char *)type->type.data};
-    const size_t argvlen[] = {4, 8, type->type.size};
+    const char *const argv[] = {"HGET", "sl:types", replacement->key};
+    const size_t argvlen[] = {4, 8, strlen(replacement->key)};
     bool asked = !replacement->value.failed &&
                  sl_ledger_redis_command(self->broker->ledger, 3, argv, argvlen, on_type_read, replacement) == SL_OK;
     if (!asked) on_type_replaced(replacement, NULL);

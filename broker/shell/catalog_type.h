@@ -1,5 +1,6 @@
 /* A stage type's metadata as sl:types holds it: msgpack array [format, type, state keys, dependencies, description, version,
- * idempotent, inline allowed, digest]. */
+ * idempotent, inline allowed, digest], and at the end the function that registers it, if that is no plugin's own entry. Its field is
+ * sl_stage_type_key. */
 #ifndef SL_SHELL_CATALOG_TYPE_H
 #define SL_SHELL_CATALOG_TYPE_H
 

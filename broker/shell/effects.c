@@ -229,6 +229,14 @@ static void do_welcome(struct sl_broker *self, const struct sl_effect *effect) {
     dispatch(self, effect, SL_WIRE_WELCOME, &self->frame);
 }
 
+static void do_callables(struct sl_broker *self, const struct sl_effect *effect) {
+    struct sl_wire_callables callables = {
+        .callables = put_strings(&self->items, effect->callables.items, effect->callables.count)};
+    sl_buf_clear(&self->frame);
+    if (sl_wire_callables_encode(&self->frame, 0, &callables)) self->frame.failed = true;
+    dispatch(self, effect, SL_WIRE_CALLABLES, &self->frame);
+}
+
 static void do_define(struct sl_broker *self, const struct sl_effect *effect) {
     struct sl_wire_define define = {.digest = effect->define.digest, .definition = effect->define.canonical};
     sl_buf_clear(&self->frame);
@@ -243,7 +251,8 @@ static void do_assign(struct sl_broker *self, const struct sl_effect *effect) {
                                 .input = assign->input,
                                 .timeout_ms = assign->timeout_ms,
                                 .tenant = assign->tenant,
-                                .doc_key = assign->doc_key};
+                                .doc_key = assign->doc_key,
+                                .callable = assign->callable};
     sl_buf_clear(&self->items);
     sl_wire_task_put(&self->items, &task);
     dispatch(self, effect, SL_WIRE_ASSIGN, &self->items);
@@ -335,6 +344,9 @@ static void carry_out(struct sl_broker *self, const struct sl_effect *effect) {
         return;
     case SL_DO_WELCOME:
         do_welcome(self, effect);
+        return;
+    case SL_DO_CALLABLES:
+        do_callables(self, effect);
         return;
     case SL_DO_DEFINE:
         do_define(self, effect);

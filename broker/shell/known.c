@@ -61,7 +61,7 @@ int sl_known_put_type(struct sl_known *self, struct sl_bytes encoded) {
         return SL_E_DAMAGED;
     }
     uint32_t at;
-    if (sl_stage_types_search(&self->types, record->decoded.type.type, &at)) {
+    if (sl_stage_types_search(&self->types, record->decoded.type.type, record->decoded.type.callable, &at)) {
         free_record(self->places[at]);
     } else {
         memmove(&self->places[at + 1], &self->places[at], (self->types.count - at) * sizeof *self->places);

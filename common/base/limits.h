@@ -74,6 +74,8 @@ enum {
     SL_WORKER_SLOTS_MAX = 256, /* attempts at once, each in a stage host */
     SL_TYPES_MAX = 1024, /* stage types of one worker */
     SL_WORKERS_MAX = 1024,
+    SL_CALLABLES_MAX = 256,  /* functions that the pipelines of a cluster name in their `plugins`, together */
+    SL_TYPE_KEY_MAX = SL_KEY_MAX + 1 + SL_NAME_MAX, /* a stage type, or "libx.so:function/type" */
     SL_STAGE_FILES = 1024, /* open at once in one stage host, unless --stage-files says otherwise */
     SL_TIMEOUT_GRACE_MS = 10000, /* the broker declares an attempt timed out this much after its timeout */
 

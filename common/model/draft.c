@@ -74,6 +74,14 @@ static bool is_callable(struct sl_bytes text) {
     return colon > text.data && colon + 1 < end && text.data[0] != '.' && colon[1] != '.' && end[-1] != '.';
 }
 
+bool sl_callable_names_library(struct sl_bytes callable) {
+    static const char end[] = ".so:";
+    if (!is_callable(callable)) return false;
+    const uint8_t *colon = memchr(callable.data, ':', callable.size);
+    size_t size = (size_t)(colon - callable.data) + 1;
+    return size > sizeof end - 1 && memcmp(callable.data + size - (sizeof end - 1), end, sizeof end - 1) == 0;
+}
+
 static bool has_before(const struct sl_draft_list *list, uint32_t index) {
     for (uint32_t i = 0; i < index; i++) {
         if (sl_bytes_equal(list->items[i].text, list->items[index].text)) return true;

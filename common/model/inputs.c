@@ -27,23 +27,59 @@ struct resolving {
     uint16_t slots[SLOT_COUNT];                /* input index + 1 by key; only used above SCAN_MAX */
 };
 
-bool sl_stage_types_search(const struct sl_stage_types *self, struct sl_bytes type, uint32_t *out_index) {
+static int compare_type(const struct sl_stage_type *self, struct sl_bytes type, struct sl_bytes callable) {
+    int order = sl_bytes_compare(self->type, type);
+    return order ? order : sl_bytes_compare(self->callable, callable);
+}
+
+bool sl_stage_types_search(const struct sl_stage_types *self, struct sl_bytes type, struct sl_bytes callable,
+                           uint32_t *out_index) {
     uint32_t low = 0, high = self->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (sl_bytes_compare(self->items[middle]->type, type) < 0) {
+        if (compare_type(self->items[middle], type, callable) < 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     *out_index = low;
-    return low < self->count && sl_bytes_equal(self->items[low]->type, type);
+    return low < self->count && compare_type(self->items[low], type, callable) == 0;
 }
 
 const struct sl_stage_type *sl_stage_types_find(const struct sl_stage_types *self, struct sl_bytes type) {
     uint32_t index;
-    return self && sl_stage_types_search(self, type, &index) ? self->items[index] : NULL;
+    return self && sl_stage_types_search(self, type, sl_bytes(NULL, 0), &index) ? self->items[index] : NULL;
+}
+
+static const struct sl_stage_type *find_named(const struct sl_stage_types *self, const struct sl_pipeline *pipeline,
+                                              struct sl_bytes type, bool replace) {
+    for (uint16_t i = 0; i < pipeline->plugin_count; i++) {
+        uint32_t index;
+        if (pipeline->plugins[i].replace != replace) continue;
+        if (sl_stage_types_search(self, type, pipeline->plugins[i].callable, &index)) return self->items[index];
+    }
+    return NULL;
+}
+
+const struct sl_stage_type *sl_stage_types_bound(const struct sl_stage_types *self, const struct sl_pipeline *pipeline,
+                                                 uint16_t stage) {
+    SL_ASSERT(stage < pipeline->stage_count);
+    if (!self) return NULL;
+    struct sl_bytes type = pipeline->stages[stage].type;
+    const struct sl_stage_type *found = find_named(self, pipeline, type, true);
+    if (!found) found = sl_stage_types_find(self, type);
+    if (!found) found = find_named(self, pipeline, type, false);
+    return found;
+}
+
+void sl_stage_type_key(struct sl_bytes callable, struct sl_bytes type, char *out) {
+    size_t head = callable.size < SL_KEY_MAX ? callable.size : SL_KEY_MAX;
+    size_t tail = type.size < SL_NAME_MAX ? type.size : SL_NAME_MAX;
+    if (head) memcpy(out, callable.data, head);
+    if (head) out[head++] = '/';
+    if (tail) memcpy(out + head, type.data, tail);
+    out[head + tail] = '\0';
 }
 
 struct sl_text_list sl_state_keys_resolve(const struct sl_pipeline *pipeline, uint16_t stage,
@@ -51,7 +87,7 @@ struct sl_text_list sl_state_keys_resolve(const struct sl_pipeline *pipeline, ui
     SL_ASSERT(stage < pipeline->stage_count);
     const struct sl_stage *self = &pipeline->stages[stage];
     if (self->has_state_keys) return self->state_keys;
-    const struct sl_stage_type *type = sl_stage_types_find(types, self->type);
+    const struct sl_stage_type *type = sl_stage_types_bound(types, pipeline, stage);
     return type ? type->state_keys : (struct sl_text_list){0};
 }
 
@@ -177,7 +213,7 @@ static bool add_named(struct resolving *self, struct sl_bytes name) {
 static struct sl_text_list dependencies_of(const struct resolving *self) {
     const struct sl_stage *stage = &self->pipeline->stages[self->stage];
     if (stage->has_dependencies) return stage->dependencies;
-    const struct sl_stage_type *type = sl_stage_types_find(self->types, stage->type);
+    const struct sl_stage_type *type = sl_stage_types_bound(self->types, self->pipeline, self->stage);
     return type ? type->dependencies : (struct sl_text_list){0};
 }
 

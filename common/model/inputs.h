@@ -9,6 +9,7 @@
 /* What a plugin registered about a stage type. All views are borrowed by whoever holds the struct. */
 struct sl_stage_type {
     struct sl_bytes type;
+    struct sl_bytes callable; /* "libx.so:function" that registered it; empty: a plugin's own entry did */
     struct sl_text_list state_keys;
     struct sl_text_list dependencies; /* stage types or stage names, "@ledger", "@payload", "@state" */
     struct sl_bytes description;
@@ -18,17 +19,30 @@ struct sl_stage_type {
     struct sl_digest digest; /* of the fields that decide what a run means */
 };
 
-/* The types that are known, in the order of their names' bytes. All borrowed. */
+/* The types that are known, in the order of their names' bytes, of one name in that of their callables: a plugin's own is the first.
+ * All borrowed. */
 struct sl_stage_types {
     const struct sl_stage_type *const *items;
     uint32_t count;
 };
 
-/* Whether the type is there; *out_index is its place, or the place where it would have to be inserted. */
-bool sl_stage_types_search(const struct sl_stage_types *self, struct sl_bytes type, uint32_t *out_index);
+/* Whether the type is there; *out_index is its place, or the place where it would have to be inserted. An empty callable asks for a
+ * plugin's own. */
+bool sl_stage_types_search(const struct sl_stage_types *self, struct sl_bytes type, struct sl_bytes callable,
+                           uint32_t *out_index);
 
-/* The type of that name, or NULL (also when self is NULL). */
+/* The type that the plugins' own entries register under that name, or NULL (also when self is NULL). */
 const struct sl_stage_type *sl_stage_types_find(const struct sl_stage_types *self, struct sl_bytes type);
+
+/* The registration that counts for a stage, or NULL (also when self is NULL): that of the first function which the pipeline names with
+ * `replace`; else a plugin's own; else that of the first function named without it (seed, row 18). Functions that registered no such
+ * type, or that nobody could load, are passed over. */
+const struct sl_stage_type *sl_stage_types_bound(const struct sl_stage_types *self, const struct sl_pipeline *pipeline,
+                                                 uint16_t stage);
+
+/* The text under which a type is kept and shown: its name, or "libx.so:function/type". out has SL_TYPE_KEY_MAX + 1 bytes; what is
+ * longer than names and callables may be is cut. */
+void sl_stage_type_key(struct sl_bytes callable, struct sl_bytes type, char *out);
 
 enum sl_input_kind {
     SL_INPUT_STAGE,   /* the result of a stage: with one state key its value, with several a map of them, with none its output */

@@ -69,18 +69,42 @@ static bool is_first_of_type(const struct linting *self, uint16_t index) {
 }
 
 /* `types` is not NULL. */
-static void check_type(const struct linting *self, struct sl_bytes stage, const struct sl_draft_text *type) {
+static void refuse_type(const struct linting *self, struct sl_bytes stage, const struct sl_draft_text *type) {
     char hint[SL_HINT_SIZE];
-    if (sl_stage_types_find(self->types, type->text)) return;
     sl_problems_add(self->problems, self->doubt, type->mark, suggest_type(self, type->text, hint),
                     "stage \"%.*s\" has type \"%.*s\", which nobody offers", SL_SHOWN(stage), SL_SHOWN(type->text));
+}
+
+/* A function that the pipeline names and that nobody has told the types of; NULL: there is none. */
+static const struct sl_plugin_reference *untold(const struct linting *self) {
+    for (uint16_t i = 0; i < self->pipeline->plugin_count; i++) {
+        const struct sl_plugin_reference *plugin = &self->pipeline->plugins[i];
+        bool told = !sl_callable_names_library(plugin->callable);
+        for (uint32_t k = 0; !told && k < self->types->count; k++) {
+            told = sl_bytes_equal(self->types->items[k]->callable, plugin->callable);
+        }
+        if (!told) return plugin;
+    }
+    return NULL;
+}
+
+/* What a function offers is known once a worker has looked at it, which none does before the pipeline is stored: no error before. */
+static void doubt_type(const struct linting *self, const struct sl_stage *stage) {
+    const struct sl_plugin_reference *plugin = untold(self);
+    if (!plugin) {
+        refuse_type(self, stage->name, &(struct sl_draft_text){stage->type, stage->type_mark});
+        return;
+    }
+    sl_problems_add(self->problems, SL_PROBLEM_WARNING, stage->type_mark, NULL,
+                    "stage \"%.*s\" has type \"%.*s\", which nobody offers yet; workers that have the library will be asked what \"%.*s\" offers",
+                    SL_SHOWN(stage->name), SL_SHOWN(stage->type), SL_SHOWN(plugin->callable));
 }
 
 static void check_stage_type(const struct linting *self, uint16_t index) {
     const struct sl_stage *stage = &self->pipeline->stages[index];
     if (!self->types) return;
-    check_type(self, stage->name, &(struct sl_draft_text){stage->type, stage->type_mark});
-    const struct sl_stage_type *type = sl_stage_types_find(self->types, stage->type);
+    const struct sl_stage_type *type = sl_stage_types_bound(self->types, self->pipeline, index);
+    if (!type) doubt_type(self, stage);
     if (type && type->inline_allowed && is_first_of_type(self, index)) {
         sl_problems_add(self->problems, SL_PROBLEM_NOTE, stage->type_mark, NULL,
                         "type \"%.*s\" may run inside the worker, where its timeout is not enforced",
@@ -106,7 +130,7 @@ static const char *suggest_stage(const struct linting *self, struct sl_bytes nam
 static void note_dropped(const struct linting *self, uint16_t index) {
     char hint[SL_HINT_SIZE];
     const struct sl_stage *stage = &self->pipeline->stages[index];
-    const struct sl_stage_type *type = sl_stage_types_find(self->types, stage->type);
+    const struct sl_stage_type *type = sl_stage_types_bound(self->types, self->pipeline, index);
     bool own = stage->has_dependencies;
     struct sl_text_list list = own ? stage->dependencies : type ? type->dependencies : (struct sl_text_list){0};
     for (uint32_t i = 0; i < list.count; i++) {
@@ -131,16 +155,10 @@ static void check_inputs(const struct linting *self, uint16_t index) {
                     "%s", sentence);
 }
 
-static bool ends_with(struct sl_bytes text, const char *end) {
-    size_t size = strlen(end);
-    return text.size > size && memcmp(text.data + text.size - size, end, size) == 0;
-}
-
 static void check_callables(const struct linting *self) {
     for (uint32_t i = 0; i < self->pipeline->plugin_count; i++) {
         const struct sl_plugin_reference *plugin = &self->pipeline->plugins[i];
-        const uint8_t *colon = memchr(plugin->callable.data, ':', plugin->callable.size);
-        if (ends_with(sl_bytes(plugin->callable.data, (size_t)(colon - plugin->callable.data)), ".so")) continue;
+        if (sl_callable_names_library(plugin->callable)) continue;
         sl_problems_add(self->problems, self->doubt, plugin->mark, "a library's name ends in .so",
                         "callable \"%.*s\" names no library here and is skipped", SL_SHOWN(plugin->callable));
     }
@@ -236,7 +254,10 @@ static void lint_draft(const struct sl_draft *draft, const struct sl_pipeline_ru
         const struct sl_draft_stage *stage = &draft->stages[i];
         struct sl_bytes name = stage->name.text.size > 0 ? stage->name.text : sl_text("(no name)");
         bool has_type = sl_text_is_name(stage->type.text) && !sl_bytes_is(stage->type.text, "gate");
-        if (rules->types && has_type) check_type(&linting, name, &stage->type);
+        bool may_be_named = draft->plugin_count > 0; /* what a function offers cannot be told without a pipeline */
+        if (rules->types && has_type && !may_be_named && !sl_stage_types_find(rules->types, stage->type.text)) {
+            refuse_type(&linting, name, &stage->type);
+        }
         if (rules->policies && sl_text_is_name(stage->policy.text)) {
             check_policy(rules->policies, name, &stage->policy, problems);
         }

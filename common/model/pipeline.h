@@ -102,6 +102,10 @@ int sl_pipeline_stage(const struct sl_pipeline *self, struct sl_bytes name);
 /* The stages of that type, as a run of stage indexes in file order; *out_count may be 0. */
 const uint16_t *sl_pipeline_stages_of_type(const struct sl_pipeline *self, struct sl_bytes type, uint16_t *out_count);
 
+/* Whether the text is "libx.so:function": a function of a library that may be looked for in plugin directories. No slash, no leading
+ * dot; at most SL_KEY_MAX bytes. What was written for Python ("package.module:attribute") is not. */
+bool sl_callable_names_library(struct sl_bytes callable);
+
 /* What a dependency names. */
 enum sl_dependency_kind sl_dependency_kind(struct sl_bytes name);
 

@@ -114,6 +114,7 @@ struct sim_message *sim_message_effect(struct sim_world *world, const struct sl_
         copy->assign.input = sim_bytes(world, effect->assign.input);
         copy->assign.tenant = sim_bytes(world, effect->assign.tenant);
         copy->assign.doc_key = sim_bytes(world, effect->assign.doc_key);
+        copy->assign.callable = sim_bytes(world, effect->assign.callable);
         break;
     case SL_DO_BYE:
     case SL_DO_RESET:

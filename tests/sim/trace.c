@@ -75,7 +75,7 @@ static const char *changed_text(struct sim_world *world, const struct sl_do_chan
 
 const char *sim_effect_text(struct sim_world *world, const struct sl_effect *effect) {
     static const char *const plain[] = {
-        [SL_DO_WELCOME] = "WELCOME", [SL_DO_DEFINE] = "DEFINE", [SL_DO_HEARTBEAT] = "HEARTBEAT",
+        [SL_DO_WELCOME] = "WELCOME", [SL_DO_CALLABLES] = "CALLABLES", [SL_DO_DEFINE] = "DEFINE", [SL_DO_HEARTBEAT] = "HEARTBEAT",
         [SL_DO_RESET] = "RESET", [SL_DO_BYE] = "BYE", [SL_DO_ANSWER] = "ANSWER", [SL_DO_FIELD_ACK] = "FIELD_ACK"};
     char *text = buffer();
     switch (effect->kind) {

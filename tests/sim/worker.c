@@ -276,7 +276,8 @@ static bool to_agent_event(const struct sl_effect *effect, struct sl_agent_event
                                              .timeout_ms = effect->assign.timeout_ms,
                                              .input = effect->assign.input,
                                              .tenant = effect->assign.tenant,
-                                             .doc_key = effect->assign.doc_key};
+                                             .doc_key = effect->assign.doc_key,
+                                             .callable = effect->assign.callable};
         return true;
     case SL_DO_RESULT_ACK:
         event->kind = SL_AGENT_RESULT_ACK;

@@ -46,7 +46,10 @@ static void on_hello(struct test_broker *self, struct sl_bytes body) {
     self->hello_results = hello.results.count;
     memcpy(self->instance, hello.instance, sizeof self->instance);
     self->types[0] = '\0';
+    self->hello_callables = hello.callables.count;
     while (sl_wire_stage_type_next(&hello.types, &type)) {
+        strncat(self->types, type.callable.size ? (const char *)type.callable.data : "", type.callable.size);
+        strcat(self->types, type.callable.size ? "/" : "");
         strncat(self->types, (const char *)type.type.data, type.type.size);
         strcat(self->types, " ");
     }
@@ -295,6 +298,15 @@ void test_broker_cancel(struct test_broker *self, const struct sl_token *token) 
     sl_wire_task_ref_put(&items, &ref);
     const struct sl_wire_cancel cancel = {.tasks = {1, sl_buf_bytes(&items)}};
     cr_assert_eq(sl_wire_cancel_encode(&buf, 6, &cancel), SL_OK);
+    send_buf(self, &buf);
+    sl_buf_fini(&items);
+}
+
+void test_broker_callables(struct test_broker *self, const char *const *callables, uint32_t count) {
+    struct sl_buf items = new_buf(), buf = new_buf();
+    for (uint32_t i = 0; i < count; i++) sl_wire_str_put(&items, sl_text(callables[i]));
+    const struct sl_wire_callables message = {.callables = {count, sl_buf_bytes(&items)}};
+    cr_assert_eq(sl_wire_callables_encode(&buf, 7, &message), SL_OK);
     send_buf(self, &buf);
     sl_buf_fini(&items);
 }

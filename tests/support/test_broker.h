@@ -50,7 +50,8 @@ struct test_broker {
     uint32_t hello_in_flight;
     uint32_t hello_results;
     uint8_t instance[16];
-    char types[2048]; /* names, each followed by a space */
+    char types[2048]; /* names, those of functions as "libx.so:function/type", each followed by a space */
+    uint32_t hello_callables; /* functions that it has looked at */
     uint32_t bye_count;
     struct test_beat beat;
     uint32_t field_count;
@@ -86,6 +87,10 @@ void test_broker_assign_many(struct test_broker *self, uint16_t stage, uint32_t 
 void test_broker_repeat(struct test_broker *self, const struct sl_token *token, uint32_t timeout_ms);
 
 void test_broker_cancel(struct test_broker *self, const struct sl_token *token);
+
+/* Tells the worker these functions. */
+void test_broker_callables(struct test_broker *self, const char *const *callables, uint32_t count);
+
 void test_broker_reset(struct test_broker *self);
 void test_broker_raw(struct test_broker *self, struct sl_bytes frame);
 

@@ -159,7 +159,7 @@ Test(worker_misbehaviour, leaves_nothing_behind_when_repeated) {
     static struct sl_token tokens[EXPECTATION_COUNT];
     const char *const further[] = {"--slots", "8", "--prefetch", "8", "--grace", "50ms", NULL};
     start(further);
-    size_t processes = 2 + 8; /* the worker, its spawner, and a host a slot */
+    size_t processes = 3 + 8; /* the worker, its prober and spawner, and a host a slot */
     cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, has_processes, &processes), "%zu run", test_process_count(NULL));
     pid_t spawner = test_process_find("sluice-spawner");
     size_t spawner_descriptors = test_process_descriptors(spawner);
@@ -215,7 +215,7 @@ Test(worker_misbehaviour, that_leaves_threads_running_ends_its_host_when_it_is_i
 
 Test(worker_misbehaviour, that_leaves_a_process_running_does_not_have_it_for_ever) {
     const char *const further[] = {"--slots", "1", NULL};
-    size_t with_it = 4, without = 3; /* the worker, its spawner and a host */
+    size_t with_it = 5, without = 4; /* the worker, its prober and spawner, and a host */
     start(further);
     cr_assert_eq(fixture_attempt(&fixture, LEAVES_PROCESS, 500)->outcome, SL_OUTCOME_DONE);
     cr_assert(test_broker_until(&fixture.broker, TEST_WAIT_MS, has_processes, &with_it));

@@ -124,6 +124,7 @@ static const struct {
     [SL_AGENT_DEFINE] = {sl_agent_on_define, true},
     [SL_AGENT_BEAT] = {on_nothing, true},
     [SL_AGENT_RESET] = {sl_agent_on_reset, true},
+    [SL_AGENT_OFFERS] = {sl_agent_on_offers, false},
     [SL_AGENT_BROKER_BYE] = {sl_agent_on_broker_bye, true},
     [SL_AGENT_HOST_READY] = {sl_agent_on_host_ready, false},
     [SL_AGENT_HOST_DONE] = {sl_agent_on_host_done, false},

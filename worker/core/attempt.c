@@ -42,9 +42,9 @@ int sl_agent_attempt_new(struct sl_agent *self, const struct sl_agent_task *task
     struct attempt *attempt = sl_pool_take(&self->pool, sizeof *attempt);
     if (!attempt) return SL_E_NO_MEMORY;
     attempt->task = *task;
-    attempt->task.input = attempt->task.tenant = attempt->task.doc_key = sl_bytes(NULL, 0);
+    attempt->task.input = attempt->task.tenant = attempt->task.doc_key = attempt->task.callable = sl_bytes(NULL, 0);
     if (with_input) {
-        attempt->blob_size = task->input.size + task->tenant.size + task->doc_key.size + 1;
+        attempt->blob_size = task->input.size + task->tenant.size + task->doc_key.size + task->callable.size + 1;
         attempt->blob = sl_pool_take(&self->pool, attempt->blob_size);
         if (!attempt->blob) {
             sl_pool_give(&self->pool, attempt, sizeof *attempt);
@@ -54,6 +54,7 @@ int sl_agent_attempt_new(struct sl_agent *self, const struct sl_agent_task *task
         attempt->task.input = place(&at, task->input);
         attempt->task.tenant = place(&at, task->tenant);
         attempt->task.doc_key = place(&at, task->doc_key);
+        attempt->task.callable = place(&at, task->callable);
     }
     make_key(&task->token, attempt->key);
     *out_attempt = attempt;

@@ -24,6 +24,13 @@ int sl_agent_on_reset(struct sl_agent *self, const struct sl_agent_event *event)
     return SL_OK;
 }
 
+/* HELLO is the message that says it. On the same connection it takes nothing from the attempts under way. */
+int sl_agent_on_offers(struct sl_agent *self, const struct sl_agent_event *event) {
+    (void)event;
+    if (self->link != LINK_DOWN) greet(self);
+    return SL_OK;
+}
+
 int sl_agent_on_broker_bye(struct sl_agent *self, const struct sl_agent_event *event) {
     (void)event;
     if (self->link != LINK_WELCOMED) return SL_OK;

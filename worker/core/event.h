@@ -13,6 +13,7 @@ struct sl_agent_task {
     struct sl_bytes input;
     struct sl_bytes tenant;
     struct sl_bytes doc_key;
+    struct sl_bytes callable; /* not looked into */
 };
 
 struct sl_agent_result {
@@ -38,6 +39,7 @@ enum sl_agent_event_kind {
     SL_AGENT_DEFINE,       /* define */
     SL_AGENT_BEAT,         /* the broker lives */
     SL_AGENT_RESET,        /* the broker does not know us */
+    SL_AGENT_OFFERS,       /* what this worker offers has changed */
     SL_AGENT_BROKER_BYE,   /* the broker leaves */
     SL_AGENT_HOST_READY,   /* host */
     SL_AGENT_HOST_DONE,    /* host, nonce, result */

@@ -106,6 +106,7 @@ void sl_agent_drain_due(struct sl_agent *self);
 /* One handler an event. */
 int sl_agent_on_connected(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_welcome(struct sl_agent *self, const struct sl_agent_event *event);
+int sl_agent_on_offers(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_reset(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_broker_bye(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_assign(struct sl_agent *self, const struct sl_agent_event *event);

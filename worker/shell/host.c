@@ -109,6 +109,7 @@ void sl_host_give(struct sl_host *self, const struct sl_agent_task *task) {
         .timeout_ms = task->timeout_ms,
         .tenant = task->tenant,
         .doc_key = task->doc_key,
+        .callable = task->callable,
         .input = task->input,
     };
     if (!follows) self->tail.mark = self->tail.total;

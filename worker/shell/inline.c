@@ -81,6 +81,7 @@ void sl_inline_run(struct sl_worker *self, const struct sl_agent_effect *effect)
         .timeout_ms = task->timeout_ms,
         .tenant = task->tenant,
         .doc_key = task->doc_key,
+        .callable = task->callable,
         .input = task->input,
     };
     struct sl_pipe_result result;

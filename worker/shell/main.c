@@ -105,6 +105,7 @@ static int run(struct sl_worker *self) {
     if (rc == SL_OK) rc = sl_stages_new(self);
     if (rc == SL_OK) rc = sl_inline_new(self);
     if (rc == SL_OK) rc = make_agent(self);
+    if (rc == SL_OK) rc = sl_callables_new(self);
     if (rc == SL_OK) rc = sl_session_new(self, error, sizeof error);
     if (rc) return say(EXIT_FAILED, error);
     sl_loop_on_signal(self->loop, on_signal, self);
@@ -121,6 +122,7 @@ static void free_worker(struct sl_worker *self) {
         sl_session_free(self);
         sl_stages_free(self);
         sl_inline_free(self);
+        sl_callables_free(self);
     }
     free(self->pending);
     sl_loop_free(&self->loop);
@@ -143,11 +145,16 @@ static int start_spawner(const struct sl_options *options, const struct sl_probi
 
 static int with_plugins(const struct sl_options *options, const struct sl_plugins *plugins, const struct sl_probing *probing) {
     if (options->list_plugins) return list_plugins(plugins, options->as_json);
-    struct sl_worker worker = {.options = options, .plugins = plugins, .spawner = {.fd = -1}};
+    struct sl_worker worker = {.options = options, .plugins = plugins, .prober = {.fd = -1}, .spawner = {.fd = -1}};
     log_plugins(plugins);
     if (options->insecure) sl_log(SL_LOG_WARNING, "--insecure: what goes to and from %s is not encrypted", options->broker);
+    char error[ERROR_SIZE];
+    if (sl_prober_start(probing, &worker.prober, error, sizeof error)) return say(EXIT_FAILED, error);
     int status = start_spawner(options, probing, &worker.spawner);
-    if (status) return status;
+    if (status) {
+        sl_prober_stop(&worker.prober);
+        return status;
+    }
     status = run(&worker);
     free_worker(&worker);
     return status;

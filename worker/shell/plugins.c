@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PATH_SIZE = 4096, NAMES_DEPTH = 2 };
 
@@ -91,10 +92,45 @@ int sl_plugins_find(const char *const *files, uint32_t file_count, const char *p
     return SL_OK;
 }
 
+/* As in a stage host, which loads it from there. NULL: nowhere, or no memory. */
+static char *find_file(const struct sl_plugins *where, const char *name, size_t name_size) {
+    char path[PATH_SIZE];
+    for (uint32_t i = 0; i < where->directory_count; i++) {
+        int size = snprintf(path, sizeof path, "%s/%.*s", where->directories[i], (int)name_size, name);
+        if (size > 0 && (size_t)size < sizeof path && access(path, R_OK) == 0) return realpath(path, NULL);
+    }
+    return NULL;
+}
+
+int sl_plugins_add_function(struct sl_plugins *self, const struct sl_plugins *where, struct sl_bytes callable) {
+    const char *text = (const char *)callable.data;
+    size_t name_size = (size_t)((const char *)memchr(text, ':', callable.size) - text);
+    struct sl_plugin *items = realloc(self->items, (self->count + 1) * sizeof *items);
+    if (!items) return SL_E_NO_MEMORY;
+    self->items = items;
+    struct sl_plugin added = {.path = find_file(where, text, name_size), .callable = strndup(text, callable.size)};
+    bool found = added.path != NULL;
+    if (!found) added.path = strndup(text, name_size);
+    if (!added.path || !added.callable) {
+        free(added.path);
+        free(added.callable);
+        return SL_E_NO_MEMORY;
+    }
+    sl_buf_init(&added.metadata, sl_alloc_system());
+    if (!found) sl_plugin_fail(&added, "%s is in no directory of the plugin path", added.path);
+    items[self->count++] = added;
+    return SL_OK;
+}
+
+const char *sl_plugin_function(const struct sl_plugin *self) {
+    return self->callable ? strchr(self->callable, ':') + 1 : NULL;
+}
+
 void sl_plugins_fini(struct sl_plugins *self) {
     for (uint32_t i = 0; i < self->count; i++) {
         struct sl_plugin *plugin = &self->items[i];
         free(plugin->path);
+        free(plugin->callable);
         free(plugin->reason);
         free(plugin->types);
         sl_buf_fini(&plugin->metadata);

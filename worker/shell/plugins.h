@@ -32,6 +32,7 @@ struct sl_plugin_type {
 
 struct sl_plugin {
     char *path; /* owns */
+    char *callable; /* owns; "libx.so:function" that a pipeline names, NULL: a plugin's own entry */
     enum sl_plugin_state state;
     char *reason; /* owns; NULL unless failed */
     struct sl_buf metadata;       /* what its probe wrote */
@@ -49,6 +50,13 @@ struct sl_plugins {
 /* Lists the plugins: first `files`, then the *.so of each directory of the colon list `path` (one that does not exist is passed over).
  * 0, or SL_E_NO_MEMORY. */
 int sl_plugins_find(const char *const *files, uint32_t file_count, const char *path, struct sl_plugins *out_plugins);
+
+/* Adds a function that a pipeline names, `callable` ("libx.so:function": sl_callable_names_library): of the first file of that name in the
+ * directories of `where`, or failed when none has it. 0, or SL_E_NO_MEMORY. */
+int sl_plugins_add_function(struct sl_plugins *self, const struct sl_plugins *where, struct sl_bytes callable);
+
+/* The name of the function that registers what it offers; NULL: a plugin's own entry. Borrowed from the plugin. */
+const char *sl_plugin_function(const struct sl_plugin *self);
 
 /* How plugins are looked at. */
 struct sl_probing {

@@ -37,8 +37,10 @@ struct probe {
     size_t last_words_size;
 };
 
-static _Noreturn void exec_probe(const struct sl_probing *probing, const char *path, int result, int words, pid_t parent) {
-    char *arguments[] = {(char *)(uintptr_t)probing->program, (char *)(uintptr_t)"--probe", (char *)(uintptr_t)path, NULL};
+static _Noreturn void exec_probe(const struct sl_probing *probing, const struct sl_plugin *plugin, int result, int words,
+                                 pid_t parent) {
+    char *arguments[] = {(char *)(uintptr_t)probing->program, (char *)(uintptr_t)"--probe", plugin->path,
+                         (char *)(uintptr_t)sl_plugin_function(plugin), NULL};
     int null = open("/dev/null", O_RDONLY);
     int far_result = fcntl(result, F_DUPFD, RESULT_FD + 1), far_words = fcntl(words, F_DUPFD, RESULT_FD + 1);
     (void)dup2(null, 0);
@@ -57,7 +59,7 @@ static int begin(struct probe *probe, struct sl_plugin *plugin, const struct sl_
     if (pipe2(words, O_CLOEXEC) != 0) goto err_after_result;
     pid_t parent = getpid();
     pid_t pid = fork();
-    if (pid == 0) exec_probe(probing, plugin->path, result[1], words[1], parent);
+    if (pid == 0) exec_probe(probing, plugin, result[1], words[1], parent);
     (void)close(result[1]);
     (void)close(words[1]);
     if (pid < 0) goto err_after_words;

@@ -36,6 +36,7 @@ static int on_assign(struct sl_worker *self, struct sl_bytes body) {
         event.task.input = task.input;
         event.task.tenant = task.tenant;
         event.task.doc_key = task.doc_key;
+        event.task.callable = task.callable;
         sl_worker_step(self, event);
     }
     return rc;
@@ -105,6 +106,7 @@ static int take(struct sl_worker *self, unsigned type, struct sl_bytes body) {
     case SL_WIRE_ASSIGN: return on_assign(self, body);
     case SL_WIRE_RESULT_ACK: return on_result_ack(self, body);
     case SL_WIRE_CANCEL: return on_cancel(self, body);
+    case SL_WIRE_CALLABLES: return sl_callables_told(self, body);
     case SL_WIRE_DEFINE: return on_define(self, body);
     case SL_WIRE_FIELD_ACK: return on_field_ack(self, body);
     case SL_WIRE_REJECTED: return on_rejected(self, body);

@@ -59,7 +59,7 @@ static int connect_link(struct sl_worker *self, char *error, size_t error_size) 
     return rc;
 }
 
-static void put_type(struct sl_worker *self, const struct sl_plugin_type *type) {
+static void put_type(struct sl_worker *self, const struct sl_plugin_type *type, const char *callable) {
     const struct sl_bytes decisive[] = {type->name, type->state_keys, type->dependencies,
                                         sl_text(type->idempotent ? "idempotent" : "once")};
     const struct sl_wire_stage_type item = {
@@ -72,28 +72,40 @@ static void put_type(struct sl_worker *self, const struct sl_plugin_type *type) 
         .idempotent = type->idempotent,
         .inline_allowed = type->inline_allowed,
         .digest = sl_digest_parts(decisive, sizeof decisive / sizeof decisive[0]),
+        .callable = sl_text(callable ? callable : ""),
     };
     sl_wire_stage_type_put(&self->types, &item);
     self->type_count++;
 }
 
-static void put_types(struct sl_worker *self) {
-    for (uint32_t i = 0; i < self->plugins->count; i++) {
-        const struct sl_plugin *plugin = &self->plugins->items[i];
-        for (uint32_t k = 0; k < plugin->type_count && self->type_count < SL_TYPES_MAX; k++) {
-            if (plugin->types[k].is_first) put_type(self, &plugin->types[k]);
-        }
+static void put_types(struct sl_worker *self, const struct sl_plugin *plugin) {
+    for (uint32_t k = 0; k < plugin->type_count && self->type_count < SL_TYPES_MAX; k++) {
+        if (plugin->types[k].is_first || plugin->callable) put_type(self, &plugin->types[k], plugin->callable);
     }
+}
+
+void sl_session_offer(struct sl_worker *self) {
+    sl_buf_clear(&self->types);
+    sl_buf_clear(&self->callables);
+    self->type_count = 0;
+    self->callable_count = self->functions_looked;
+    for (uint32_t i = 0; i < self->plugins->count; i++) put_types(self, &self->plugins->items[i]);
+    for (uint32_t i = 0; i < self->functions_looked; i++) {
+        put_types(self, &self->functions.items[i]);
+        sl_wire_str_put(&self->callables, sl_text(self->functions.items[i].callable));
+    }
+    if (self->types.failed || self->callables.failed) sl_worker_out_of_memory();
 }
 
 int sl_session_new(struct sl_worker *self, char *error, size_t error_size) {
     sl_buf_init(&self->types, sl_alloc_system());
+    sl_buf_init(&self->callables, sl_alloc_system());
     sl_buf_init(&self->results, sl_alloc_system());
     self->unsent = calloc(UNSENT_MAX, sizeof *self->unsent);
     if (!self->unsent) return SL_E_NO_MEMORY;
     self->next_message_id = 1;
     sl_entropy(self->instance, sizeof self->instance);
-    put_types(self);
+    sl_session_offer(self);
     int rc = sl_link_context_new(SOCKETS, &self->context);
     return rc ? rc : connect_link(self, error, error_size);
 }
@@ -108,6 +120,7 @@ void sl_session_free(struct sl_worker *self) {
     if (self->unsent) drop_unsent(self, self->unsent_count);
     free(self->unsent);
     sl_buf_fini(&self->types);
+    sl_buf_fini(&self->callables);
     sl_buf_fini(&self->results);
 }
 
@@ -157,6 +170,8 @@ void sl_session_hello(struct sl_worker *self, const struct sl_agent_beat *beat) 
     hello.name = sl_text(self->options->name);
     memcpy(hello.instance, self->instance, sizeof hello.instance);
     hello.types = (struct sl_wire_list){self->type_count, sl_buf_bytes(&self->types)};
+    hello.probes = true;
+    hello.callables = (struct sl_wire_list){self->callable_count, sl_buf_bytes(&self->callables)};
     hello.in_flight = token_list(&lists.in_flight, beat->in_flight, beat->in_flight_count);
     hello.results = token_list(&lists.results, beat->results, beat->result_count);
     if (sl_wire_hello_encode(&buf, self->next_message_id++, &hello)) sl_worker_out_of_memory();

@@ -6,6 +6,7 @@
 #include "host.h"
 #include "options.h"
 #include "plugins.h"
+#include "prober.h"
 #include "spawner.h"
 #include "spool.h"
 
@@ -40,6 +41,8 @@ struct sl_worker {
     uint8_t instance[16];
     struct sl_buf types; /* members of HELLO's list */
     uint32_t type_count;
+    struct sl_buf callables; /* members of HELLO's other list */
+    uint32_t callable_count;
     struct sl_buf results; /* members of the next RESULT */
     uint32_t result_count;
     struct sl_buf *unsent; /* owns; frames that the link did not take yet */
@@ -47,6 +50,12 @@ struct sl_worker {
     size_t unsent_bytes;
     uint64_t ignored_count; /* messages that could not be read */
     uint64_t refused_count; /* events that the agent could not take */
+
+    /* Functions that pipelines name (callables.c). */
+    struct sl_prober prober;
+    struct sl_plugins functions; /* in the order in which they were told */
+    uint32_t functions_looked;   /* the first so many were looked at */
+    uint32_t functions_asked;    /* the prober is, or was last, asked for those before this one */
 
     /* Attempts in this process (inline.c). */
     struct sl_runner *runner;
@@ -80,8 +89,15 @@ void sl_session_heartbeat(struct sl_worker *self, const struct sl_agent_beat *be
 void sl_session_result(struct sl_worker *self, const struct sl_token *token, const struct sl_agent_result *result);
 void sl_session_field(struct sl_worker *self, const struct sl_agent_effect *effect);
 void sl_session_bye(struct sl_worker *self);
+/* Makes HELLO's lists anew from the plugins and from the functions that were looked at. */
+void sl_session_offer(struct sl_worker *self);
 /* Sends the results gathered in this turn. */
 void sl_session_flush(struct sl_worker *self);
+
+/* callables.c: the prober, already started, joins the loop; a CALLABLES of the broker is acted on, 0 or the decoder's error. */
+int sl_callables_new(struct sl_worker *self);
+void sl_callables_free(struct sl_worker *self);
+int sl_callables_told(struct sl_worker *self, struct sl_bytes body);
 
 /* receive.c: a frame of the broker becomes events. */
 void sl_session_receive(struct sl_worker *self, struct sl_bytes frame);

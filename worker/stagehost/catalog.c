@@ -3,16 +3,17 @@
 
 #include "load.h"
 
-#include "base/assert.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/msgpack.h"
+#include "model/inputs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096, NAME_SIZE = 128 };
+enum { PATH_SIZE = 4096 };
 
 struct provider {
     char *type;
@@ -109,25 +110,22 @@ static char *find_file(const struct sl_catalog *self, const char *name) {
     return NULL;
 }
 
-/* Splits "libx.so:function". The model has checked the characters; there is no slash among them. */
+/* Splits "libx.so:function"; false: it is no such text, which has no slash either. */
 static bool split(struct sl_bytes callable, char *file, char *function) {
     const char *text = (const char *)callable.data;
-    const char *colon = memchr(text, ':', callable.size);
-    if (!colon) return false;
-    size_t file_size = (size_t)(colon - text), function_size = callable.size - file_size - 1;
-    if (file_size == 0 || function_size == 0 || file_size >= NAME_SIZE || function_size >= NAME_SIZE) return false;
+    if (!sl_callable_names_library(callable)) return false;
+    size_t file_size = (size_t)((const char *)memchr(text, ':', callable.size) - text);
     memcpy(file, text, file_size);
     file[file_size] = '\0';
-    memcpy(function, colon + 1, function_size);
-    function[function_size] = '\0';
+    memcpy(function, text + file_size + 1, callable.size - file_size - 1);
+    function[callable.size - file_size - 1] = '\0';
     return true;
 }
 
-/* The registration of that type among those of one function that the pipeline names. */
-static const sluice_registration *from_reference(struct sl_catalog *self, const struct sl_plugin_reference *reference,
-                                                 struct sl_bytes type, char *error, size_t error_size) {
-    char file[NAME_SIZE], function[NAME_SIZE];
-    if (!split(reference->callable, file, function)) return NULL;
+static const sluice_registration *from_function(struct sl_catalog *self, struct sl_bytes callable, struct sl_bytes type,
+                                                char *error, size_t error_size) {
+    char file[SL_KEY_MAX], function[SL_KEY_MAX];
+    if (!split(callable, file, function)) return NULL;
     char *path = find_file(self, file);
     if (!path) {
         (void)snprintf(error, error_size, "%s is in no directory of the plugin path", file);
@@ -136,16 +134,6 @@ static const sluice_registration *from_reference(struct sl_catalog *self, const 
     struct sl_library *found = library(self, path, function, error, error_size);
     free(path);
     return found ? sl_library_find(found, (const char *)type.data, type.size) : NULL;
-}
-
-static const sluice_registration *from_references(struct sl_catalog *self, const struct sl_pipeline *pipeline, bool replace,
-                                                  struct sl_bytes type, char *error, size_t error_size) {
-    for (uint16_t i = 0; i < pipeline->plugin_count; i++) {
-        if (pipeline->plugins[i].replace != replace) continue;
-        const sluice_registration *found = from_reference(self, &pipeline->plugins[i], type, error, error_size);
-        if (found) return found;
-    }
-    return NULL;
 }
 
 static const sluice_registration *from_providers(struct sl_catalog *self, struct sl_bytes type, char *error,
@@ -159,14 +147,11 @@ static const sluice_registration *from_providers(struct sl_catalog *self, struct
     return NULL;
 }
 
-const sluice_registration *sl_catalog_find(struct sl_catalog *self, const struct sl_pipeline *pipeline, uint16_t index,
+const sluice_registration *sl_catalog_find(struct sl_catalog *self, struct sl_bytes callable, struct sl_bytes type,
                                            char *error, size_t error_size) {
-    SL_ASSERT(index < pipeline->stage_count);
-    struct sl_bytes type = pipeline->stages[index].type;
-    (void)snprintf(error, error_size, "no plugin of this worker offers the stage type \"%.*s\"", (int)type.size,
-                   (const char *)type.data);
-    const sluice_registration *found = from_references(self, pipeline, true, type, error, error_size);
-    if (!found) found = from_providers(self, type, error, error_size);
-    if (!found) found = from_references(self, pipeline, false, type, error, error_size);
-    return found;
+    char key[SL_TYPE_KEY_MAX + 1];
+    sl_stage_type_key(callable, type, key);
+    (void)snprintf(error, error_size, "no plugin of this worker offers the stage type \"%s\"", key);
+    if (callable.size) return from_function(self, callable, type, error, error_size);
+    return from_providers(self, type, error, error_size);
 }

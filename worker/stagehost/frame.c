@@ -85,7 +85,7 @@ void sl_pipe_put_define(struct sl_buf *buf, struct sl_digest digest, struct sl_b
 }
 
 void sl_pipe_put_task(struct sl_buf *buf, const struct sl_pipe_task *task) {
-    size_t start = begin(buf, SL_PIPE_TASK, 8);
+    size_t start = begin(buf, SL_PIPE_TASK, 9);
     sl_mp_uint(buf, task->sequence);
     sl_mp_bool(buf, task->follows);
     sl_wire_token_put(buf, &task->token);
@@ -93,6 +93,7 @@ void sl_pipe_put_task(struct sl_buf *buf, const struct sl_pipe_task *task) {
     sl_mp_uint(buf, task->timeout_ms);
     sl_mp_str(buf, task->tenant);
     sl_mp_str(buf, task->doc_key);
+    sl_mp_str(buf, task->callable);
     sl_mp_bin(buf, task->input);
     end(buf, start);
 }
@@ -193,7 +194,7 @@ int sl_pipe_read_define(struct sl_bytes body, struct sl_digest *out_digest, stru
 }
 
 int sl_pipe_read_task(struct sl_bytes body, struct sl_pipe_task *out_task) {
-    struct sl_mp_reader reader = open_body(body, 8);
+    struct sl_mp_reader reader = open_body(body, 9);
     struct sl_pipe_task task;
     task.sequence = (uint32_t)sl_mp_read_uint(&reader, UINT32_MAX);
     task.follows = sl_mp_read_bool(&reader);
@@ -203,6 +204,7 @@ int sl_pipe_read_task(struct sl_bytes body, struct sl_pipe_task *out_task) {
     task.timeout_ms = (uint32_t)sl_mp_read_uint(&reader, UINT32_MAX);
     task.tenant = sl_mp_read_str(&reader, SL_NAME_MAX);
     task.doc_key = sl_mp_read_str(&reader, SL_DOC_KEY_MAX);
+    task.callable = sl_mp_read_str(&reader, SL_KEY_MAX);
     task.input = sl_mp_read_bin(&reader, SL_INPUT_BYTES_MAX);
     rc = sl_mp_end(&reader);
     if (rc == SL_OK) *out_task = task;

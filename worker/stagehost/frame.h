@@ -38,6 +38,7 @@ struct sl_pipe_task {
     uint32_t timeout_ms;
     struct sl_bytes tenant;
     struct sl_bytes doc_key;
+    struct sl_bytes callable; /* "libx.so:function" whose registration runs it; empty: that of the first provider of the type */
     struct sl_bytes input;
 };
 

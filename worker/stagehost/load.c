@@ -73,8 +73,8 @@ static int find_entry(const char *path, const char *function, sluice_plugin_func
     }
     void *symbol = dlsym(handle, function);
     if (!symbol) {
-        (void)snprintf(error, error_size, "%s has no function %s: a plugin includes sluice/stage.h and exports it", path,
-                       function);
+        (void)snprintf(error, error_size, "%s has no function %s: a plugin includes sluice/stage.h and exports it%s", path,
+                       function, strcmp(function, SL_ENTRY) == 0 ? ", or pipelines name another of its functions as a callable" : "");
         return SL_E_REFUSED;
     }
     memcpy(out_entry, &symbol, sizeof symbol); /* POSIX lets a data pointer of dlsym stand for a function */

@@ -2,6 +2,7 @@
  * Descriptor 3 is the socket to the worker, 4 the page of claims; read frame.h and claim.h first. */
 #include "channel.h"
 #include "claim.h"
+#include "load.h"
 #include "probe.h"
 #include "processor_time.h"
 #include "runner.h"
@@ -161,7 +162,8 @@ static bool has_channel(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 3 && strcmp(argv[1], "--probe") == 0 && has_channel()) return sl_probe(argv[2], CHANNEL_FD);
+    bool probes = (argc == 3 || argc == 4) && strcmp(argv[1], "--probe") == 0;
+    if (probes && has_channel()) return sl_probe(argv[2], argc == 4 ? argv[3] : SL_ENTRY, CHANNEL_FD);
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)printf("sluice-stagehost %s\n", SLUICE_VERSION);
         return 0;

@@ -1,4 +1,4 @@
-/* What `sluice-stagehost --probe FILE` does; see probe.h. */
+/* What `sluice-stagehost --probe FILE [FUNCTION]` does; see probe.h. */
 #include "probe.h"
 
 #include "attempt.h"
@@ -52,12 +52,12 @@ static int write_all(int fd, struct sl_bytes bytes) {
     return SL_OK;
 }
 
-int sl_probe(const char *path, int fd) {
+int sl_probe(const char *path, const char *function, int fd) {
     char error[ERROR_SIZE] = "";
     struct sl_library library;
     struct sl_buf buf;
     sl_buf_init(&buf, sl_alloc_system());
-    int rc = sl_library_load(path, SL_ENTRY, sl_attempt_host(), &library, error, sizeof error);
+    int rc = sl_library_load(path, function, sl_attempt_host(), &library, error, sizeof error);
     sl_mp_array(&buf, 2);
     sl_mp_bool(&buf, rc == SL_OK);
     if (rc) {

@@ -3,8 +3,8 @@
 #ifndef SL_STAGEHOST_PROBE_H
 #define SL_STAGEHOST_PROBE_H
 
-/* Writes one msgpack object: [true, [type, ...]], each type a map with the keys of struct sluice_registration; or [false, sentence].
+/* Calls `function` of the file at `path`; SL_ENTRY is a plugin's own. Writes one msgpack object: [true, [type, ...]], each type a map with the keys of struct sluice_registration; or [false, sentence].
  * Returns the exit status of the program: 0, or 9 when the plugin will not load. */
-int sl_probe(const char *path, int fd);
+int sl_probe(const char *path, const char *function, int fd);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/idmap.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "model/pipeline.h"
@@ -23,6 +24,7 @@ struct instance {
     struct instance **place;
     const sluice_registration *registration;
     void *self; /* the plugin's */
+    char callable[SL_KEY_MAX + 1]; /* whose registration it is, as in the task; "": the first provider's */
 };
 
 struct definition {
@@ -142,17 +144,23 @@ static int open_self(struct sl_runner *self, const struct sl_pipeline *pipeline,
     return rc;
 }
 
-/* The stage's instance, opened now if it is not; else NULL, with the result filled. */
-static struct instance *instance_of(struct sl_runner *self, struct definition *definition, uint16_t index,
+/* The stage's instance, opened now if it is not; else NULL, with the result filled. One that another registration opened is closed. */
+static struct instance *instance_of(struct sl_runner *self, struct definition *definition, const struct sl_pipe_task *task,
                                     struct sl_pipe_result *result) {
     char error[SENTENCE_SIZE];
+    uint16_t index = task->token.stage;
     struct instance *instance = definition->instances[index];
+    if (instance && !sl_bytes_is(task->callable, instance->callable)) {
+        close_instance(self, instance);
+        instance = NULL;
+    }
     if (instance) {
         sl_list_remove(&self->instances, &instance->link);
         sl_list_append(&self->instances, &instance->link);
         return instance;
     }
-    const sluice_registration *registration = sl_catalog_find(self->catalog, definition->pipeline, index, error, sizeof error);
+    const sluice_registration *registration = sl_catalog_find(self->catalog, task->callable,
+                                                              definition->pipeline->stages[index].type, error, sizeof error);
     if (!registration) {
         conclude(self, result, SL_OUTCOME_RETURNED, error);
         return NULL;
@@ -169,6 +177,7 @@ static struct instance *instance_of(struct sl_runner *self, struct definition *d
         return NULL;
     }
     instance->registration = registration;
+    memcpy(instance->callable, task->callable.data ? (const char *)task->callable.data : "", task->callable.size);
     instance->place = &definition->instances[index];
     *instance->place = instance;
     sl_list_append(&self->instances, &instance->link);
@@ -217,7 +226,7 @@ void sl_runner_run(struct sl_runner *self, const struct sl_pipe_task *task, stru
         conclude(self, result, SL_OUTCOME_RETURNED, "the pipeline's definition has not arrived");
         return;
     }
-    struct instance *instance = instance_of(self, definition, task->token.stage, result);
+    struct instance *instance = instance_of(self, definition, task, result);
     if (!instance) return;
     const struct sl_stage *stage = &definition->pipeline->stages[task->token.stage];
     struct sl_keys keys;

@@ -1,8 +1,8 @@
 /* sluice/stage.h: everything that a stage plugin needs. C99, also compiles as C11 and C++17; no dependency.
  *
  * A plugin is a shared object that exports one function, `sluice_plugin_v1` (or any function of that type which a
- * pipeline names as `callable: "libname.so:function"`). Sluice calls it once after loading and gets back the list of
- * stage types that the plugin offers. Example, complete (plugins/example/echo.c has it with comments):
+ * pipeline names as `callable: "libname.so:function"`, for such pipelines only). Sluice calls it once after loading and
+ * gets back the list of stage types that the plugin offers. Example, complete (plugins/example/echo.c with comments):
  *
  *     static const sluice_host *host;
  *     static sluice_outcome execute(void *self, sluice_ctx *ctx, sluice_bytes upstream, sluice_out *out) {

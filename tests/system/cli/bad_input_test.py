@@ -73,7 +73,7 @@ COMMANDS = [
     (["wait", "f" * 5000], None, 3, "is no job id"),
     (["pipelines", "show", "absent"], None, 3, 'no pipeline "absent"'),
     (["pipelines", "apply", "absent.yaml"], None, 3, "absent.yaml"),
-    (["stages", "accept", "x" * 65], None, 3, "is no name of a stage type"),
+    (["stages", "accept", "x" * 194], None, 3, "is no name of a stage type"),
     (["search", "x", "--data", "/nowhere"], None, 3, "sluice: there is no index at /nowhere"),
 ]
 

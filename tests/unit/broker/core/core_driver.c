@@ -17,7 +17,17 @@ static void dump(const struct core_driver *driver, struct sl_buf *buf) {
 
 static void note(struct core_driver *driver, const struct sl_effect *effect) {
     driver->said[effect->kind]++;
-    if (effect->kind == SL_DO_ASSIGN) driver->assigned = effect->assign.token;
+    if (effect->kind == SL_DO_ASSIGN) {
+        driver->assigned = effect->assign.token;
+        driver->assigned_to = effect->peer;
+        (void)snprintf(driver->assigned_callable, sizeof driver->assigned_callable, "%.*s", (int)effect->assign.callable.size,
+                       effect->assign.callable.size ? (const char *)effect->assign.callable.data : "");
+    }
+    if (effect->kind == SL_DO_CALLABLES) driver->callable_count = effect->callables.count;
+    if (effect->kind == SL_DO_ACCEPTED) {
+        struct sl_bytes missing = effect->accepted.missing_type_count ? effect->accepted.missing_types[0] : sl_text("");
+        (void)snprintf(driver->missing, sizeof driver->missing, "%.*s", (int)missing.size, (const char *)missing.data);
+    }
     if (effect->kind == SL_DO_CHANGED) driver->changed = effect->changed;
     if (effect->kind == SL_DO_ACCEPTED) driver->accepted = effect->accepted;
     driver->rests_on[effect->kind] = effect->n;

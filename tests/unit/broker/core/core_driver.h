@@ -25,6 +25,10 @@ struct core_driver {
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     uint32_t answer_count;        /* members of the newest ANSWER */
     uint32_t refused_count;       /* types, by the newest WELCOME */
+    uint64_t assigned_to;         /* the peer of the newest ASSIGN */
+    char assigned_callable[SL_KEY_MAX + 1];
+    uint32_t callable_count;      /* members of the newest CALLABLES */
+    char missing[SL_TYPE_KEY_MAX + 1]; /* the first of the missing types of the newest ACCEPTED; empty: none */
     enum sl_reject rejected;
     uint64_t rests_on[SL_DO_BYE + 1]; /* the number that the newest message of a kind rests on */
     struct sl_do_accepted accepted; /* the newest ACCEPTED; its views are not kept */

@@ -95,18 +95,24 @@ static struct sl_text_list split(const char *text, struct sl_bytes words[WORDS_M
     return (struct sl_text_list){.items = words, .count = count};
 }
 
-struct sl_stage_type *types_add(struct type_table *self, const char *type, const char *state_keys,
-                                const char *dependencies) {
+struct sl_stage_type *types_add_of(struct type_table *self, const char *callable, const char *type, const char *state_keys,
+                                   const char *dependencies) {
     uint32_t at = self->table.count, place;
     cr_assert_lt(at, TYPES_MAX);
-    cr_assert_not(sl_stage_types_search(&self->table, sl_text(type), &place));
+    cr_assert_not(sl_stage_types_search(&self->table, sl_text(type), sl_text(callable), &place));
     self->types[at] = (struct sl_stage_type){.type = sl_text(type),
+                                             .callable = sl_text(callable),
                                              .state_keys = split(state_keys, self->words[at][0]),
                                              .dependencies = split(dependencies, self->words[at][1])};
     memmove(&self->sorted[place + 1], &self->sorted[place], (at - place) * sizeof *self->sorted);
     self->sorted[place] = &self->types[at];
     self->table.count++;
     return &self->types[at];
+}
+
+struct sl_stage_type *types_add(struct type_table *self, const char *type, const char *state_keys,
+                                const char *dependencies) {
+    return types_add_of(self, "", type, state_keys, dependencies);
 }
 
 void types_add_builtin(struct type_table *self) {

@@ -45,6 +45,9 @@ void types_init(struct type_table *self);
 struct sl_stage_type *types_add(struct type_table *self, const char *type, const char *state_keys,
                                 const char *dependencies);
 /* The eight built-in types with their registered keys and dependencies (shapes.md). */
+/* One that the function registers. */
+struct sl_stage_type *types_add_of(struct type_table *self, const char *callable, const char *type, const char *state_keys,
+                                   const char *dependencies);
 void types_add_builtin(struct type_table *self);
 
 #endif

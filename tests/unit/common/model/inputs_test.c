@@ -221,10 +221,56 @@ Test(inputs, types_are_found_in_their_sorted_table) {
     cr_assert_not_null(sl_stage_types_find(&types.table, sl_text("embed")));
     cr_assert_null(sl_stage_types_find(&types.table, sl_text("embe")));
     cr_assert_null(sl_stage_types_find(NULL, sl_text("embed")));
-    cr_assert_not(sl_stage_types_search(&types.table, sl_text(""), &index));
+    cr_assert_not(sl_stage_types_search(&types.table, sl_text(""), sl_text(""), &index));
     cr_assert_eq(index, 0);
-    cr_assert_not(sl_stage_types_search(&types.table, sl_text("zzz"), &index));
+    cr_assert_not(sl_stage_types_search(&types.table, sl_text("zzz"), sl_text(""), &index));
     cr_assert_eq(index, types.table.count);
-    cr_assert(sl_stage_types_search(&types.table, sl_text("chunk"), &index));
+    cr_assert(sl_stage_types_search(&types.table, sl_text("chunk"), sl_text(""), &index));
     cr_assert(sl_bytes_is(types.table.items[index]->type, "chunk"));
+}
+
+static const char *bound_to(const char *plugins) {
+    char text[1024];
+    snprintf(text, sizeof text, "  - {name: a, type: echo}\nplugins: [%s]\n", plugins);
+    struct sl_pipeline *pipeline = stages_of(text);
+    const struct sl_stage_type *bound = sl_stage_types_bound(&types.table, pipeline, 0);
+    const char *callable = bound ? (const char *)bound->callable.data : "nothing";
+    cr_assert_null(sl_stage_types_bound(NULL, pipeline, 0));
+    sl_pipeline_free(&pipeline);
+    return callable;
+}
+
+Test(inputs, a_function_of_the_pipeline_goes_before_a_plugin_if_it_replaces) {
+    types_add_of(&types, "liba.so:f", "echo", "x", "");
+    types_add_of(&types, "libb.so:f", "echo", "y", "");
+    types_add_of(&types, "libb.so:f", "other", "", "");
+    cr_assert_str_eq(bound_to(""), "");
+    cr_assert_str_eq(bound_to("{callable: \"libb.so:f\"}"), "", "the first provider stays");
+    cr_assert_str_eq(bound_to("{callable: \"libb.so:f\", replace: true}"), "libb.so:f");
+    cr_assert_str_eq(bound_to("{callable: \"liba.so:f\"}, {callable: \"libb.so:f\", replace: true}"), "libb.so:f");
+    cr_assert_str_eq(bound_to("{callable: \"libz.so:f\", replace: true}, {callable: \"liba.so:f\", replace: true}"), "liba.so:f");
+    cr_assert_str_eq(bound_to("{callable: \"libz.so:f\", replace: true}"), "", "one that offers nothing is passed over");
+}
+
+Test(inputs, a_function_of_the_pipeline_offers_what_no_plugin_does) {
+    types_init(&types);
+    types_add_of(&types, "libb.so:f", "echo", "y", "@state");
+    cr_assert_str_eq(bound_to(""), "nothing");
+    cr_assert_str_eq(bound_to("{callable: \"liba.so:f\"}, {callable: \"libb.so:f\"}"), "libb.so:f");
+    assert_inputs("  - {name: a, type: echo}\nplugins: [{callable: \"libb.so:f\"}]\n", "a", "state=@state");
+    assert_inputs("  - {name: a, type: echo}\n", "a", "payload=@payload");
+}
+
+Test(inputs, keys_of_types_are_cut_at_their_limit) {
+    char key[SL_TYPE_KEY_MAX + 1], callable[SL_KEY_MAX + 2], type[SL_NAME_MAX + 2];
+    sl_stage_type_key(sl_text(""), sl_text("echo"), key);
+    cr_assert_str_eq(key, "echo");
+    sl_stage_type_key(sl_text("liba.so:f"), sl_text("echo"), key);
+    cr_assert_str_eq(key, "liba.so:f/echo");
+    memset(callable, 'c', sizeof callable);
+    memset(type, 't', sizeof type);
+    for (size_t more = 0; more < 2; more++) {
+        sl_stage_type_key(sl_bytes(callable, SL_KEY_MAX + more), sl_bytes(type, SL_NAME_MAX + more), key);
+        cr_assert_eq(strlen(key), SL_TYPE_KEY_MAX);
+    }
 }

@@ -112,6 +112,26 @@ Test(lint, a_callable_without_a_library_is_a_warning_and_strictly_an_error) {
                 "      |                 ^~~~~~~~~~~~~~~~~~~~~~~~~~~ a library's name ends in .so\n");
 }
 
+Test(lint, a_type_that_a_function_may_offer_is_never_an_error_before_it_was_looked_at) {
+    struct type_table types;
+    types_init(&types);
+    types_add(&types, "echo", "", "");
+    const char *stages = "plugins: [{callable: \"libacme.so:register\"}]\nstages:\n  - {name: a, type: acme}\n";
+    const char *asked = "p.yaml:5:21: warning: stage \"a\" has type \"acme\", which nobody offers yet; workers that have the library will be "
+                        "asked what \"libacme.so:register\" offers\n"
+                        "    5 |   - {name: a, type: acme}\n"
+                        "      |                     ^~~~\n";
+    assert_lint(stages, &types, NULL, false, 0, asked);
+    assert_lint(stages, &types, NULL, true, 0, asked);
+    types_add_of(&types, "libacme.so:register", "other", "", "");
+    assert_lint(stages, &types, NULL, true, 1,
+                "p.yaml:5:21: error: stage \"a\" has type \"acme\", which nobody offers\n"
+                "    5 |   - {name: a, type: acme}\n"
+                "      |                     ^~~~\n");
+    types_add_of(&types, "libacme.so:register", "acme", "", "");
+    assert_lint(stages, &types, NULL, true, 0, "");
+}
+
 Test(lint, an_unknown_policy_is_an_error_with_a_suggestion) {
     struct sl_policies policies;
     cr_assert_eq(sl_policies_builtin(sl_alloc_system(), &policies), 0);

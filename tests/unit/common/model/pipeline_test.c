@@ -24,6 +24,19 @@ static void assert_text(struct sl_bytes text, const char *expected) {
     cr_assert_eq(text.size, strlen(expected));
 }
 
+Test(pipeline, a_callable_that_names_a_library_is_told_from_one_for_python) {
+    char longest[SL_KEY_MAX + 2];
+    cr_assert(sl_callable_names_library(sl_text("libacme.so:register")));
+    cr_assert(sl_callable_names_library(sl_text("a.so:f")));
+    static const char *const others[] = {"package.module:f", ".so:f", "lib.so", "lib.so:", ":f", "lib.so.1:f", "../lib.so:f", "a/lib.so:f",
+                                         "/lib.so:f", ".lib.so:f", "lib.so:f/g", "lib.so:f:g", "lib .so:f", ""};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) cr_assert_not(sl_callable_names_library(sl_text(others[i])), "%s", others[i]);
+    memset(longest, 'f', sizeof longest);
+    memcpy(longest, "l.so:", 5);
+    cr_assert(sl_callable_names_library(sl_bytes(longest, SL_KEY_MAX)));
+    cr_assert_not(sl_callable_names_library(sl_bytes(longest, SL_KEY_MAX + 1)));
+}
+
 Test(pipeline, auto_yaml_is_the_guides_graph) {
     char *text = read_source_file("deploy/pipelines/auto.yaml");
     struct result result = pipeline_of(text);

@@ -158,6 +158,16 @@ Test(agent, offers_everything_again_after_a_reset) {
     cr_assert_eq(fixture_count(fx, SL_AGENT_DO_RESULT), 1);
 }
 
+Test(agent, says_hello_again_when_what_it_offers_has_changed) {
+    (void)fixture_assign(fx, STAGE_PLAIN, 60000);
+    fixture_tell(fx, SL_AGENT_OFFERS);
+    cr_assert_eq(fixture_first(fx, SL_AGENT_DO_HELLO)->beat.in_flight_count, 1);
+    fixture_tell(fx, SL_AGENT_OFFERS);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HELLO), 1, "the HELLO on its way does not say it");
+    fixture_welcome(fx);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HELLO), 0);
+}
+
 Test(agent, sends_no_result_while_nobody_knows_it) {
     struct sl_token token = fixture_assign(fx, STAGE_PLAIN, 60000);
     fixture_tell(fx, SL_AGENT_RESET);

@@ -33,7 +33,7 @@ static struct sl_bytes only_body(unsigned expected_kind) {
 Test(frame, task_survives_the_way) {
     const struct sl_pipe_task task = {
         .sequence = 70000, .follows = true, .token = {.shard = 5, .epoch = 9, .run = 2, .stage = 3, .attempt = 4, .nonce = UINT64_MAX},
-        .definition = {{1, 2}}, .timeout_ms = 1234, .tenant = sl_text("t"), .doc_key = sl_text("k"), .input = sl_text("\xc0")};
+        .definition = {{1, 2}}, .timeout_ms = 1234, .tenant = sl_text("t"), .doc_key = sl_text("k"), .callable = sl_text("libx.so:f"), .input = sl_text("\xc0")};
     struct sl_pipe_task read;
     sl_pipe_put_task(&buf, &task);
     cr_assert_eq(sl_pipe_read_task(only_body(SL_PIPE_TASK), &read), SL_OK);
@@ -42,7 +42,7 @@ Test(frame, task_survives_the_way) {
     cr_assert(sl_token_equal(&read.token, &task.token));
     cr_assert(sl_digest_equal(read.definition, task.definition));
     cr_assert_eq(read.timeout_ms, 1234);
-    cr_assert(sl_bytes_is(read.tenant, "t") && sl_bytes_is(read.doc_key, "k") && sl_bytes_equal(read.input, task.input));
+    cr_assert(sl_bytes_is(read.tenant, "t") && sl_bytes_is(read.doc_key, "k") && sl_bytes_is(read.callable, "libx.so:f") && sl_bytes_equal(read.input, task.input));
 }
 
 /* A state value of exactly that size: a bin of zeros. */

@@ -92,13 +92,17 @@ static struct sl_digest define(const char *stages, const char *further) {
     return digest;
 }
 
-static struct sl_pipe_result run(struct sl_digest digest, uint16_t stage) {
+static struct sl_pipe_result run_of(struct sl_digest digest, uint16_t stage, const char *callable) {
     const struct sl_pipe_task task = {.token = {.run = 1, .stage = stage, .attempt = 1, .nonce = next_nonce++}, .definition = digest,
-                                      .timeout_ms = 1000, .input = sl_text("\xa5hello"), .tenant = sl_text("default")};
+                                      .timeout_ms = 1000, .input = sl_text("\xa5hello"), .tenant = sl_text("default"), .callable = sl_text(callable)};
     struct sl_pipe_result result;
     sl_runner_run(runner, &task, &result);
     cr_assert_eq(result.nonce, task.token.nonce);
     return result;
+}
+
+static struct sl_pipe_result run(struct sl_digest digest, uint16_t stage) {
+    return run_of(digest, stage, "");
 }
 
 static void assert_error(const struct sl_pipe_result *result, enum sl_outcome outcome, const char *part) {
@@ -156,18 +160,20 @@ Test(runner, follows_an_override_of_the_state_keys) {
     cr_assert_eq(result.output.size, 4);
 }
 
-Test(runner, runs_the_function_that_a_pipeline_names_if_it_replaces) {
-    struct sl_pipe_result result;
-    struct sl_digest digest = define("  - {name: a, type: nothing}\n",
-                                     "plugins: {stages: [{callable: \"misbehave.so:replacement\", replace: true}]}\n");
-    result = run(digest, 0);
+Test(runner, runs_the_registration_that_the_task_names) {
+    struct sl_digest digest = define("  - {name: a, type: nothing}\n", "");
+    struct sl_pipe_result result = run_of(digest, 0, "misbehave.so:replacement");
     cr_assert(sl_bytes_is(result.output, "\xa8replaced"));
-    digest = define("  - {name: b, type: nothing}\n", "plugins: {stages: [{callable: \"misbehave.so:replacement\"}]}\n");
     result = run(digest, 0);
-    cr_assert(sl_bytes_is(result.output, "\xc0"), "the first provider stays");
-    digest = define("  - {name: c, type: nothing}\n", "plugins: {stages: [{callable: \"absent.so:register\", replace: true}]}\n");
-    result = run(digest, 0);
-    cr_assert(sl_bytes_is(result.output, "\xc0"), "one that will not load is passed over");
+    cr_assert(sl_bytes_is(result.output, "\xc0"), "the instance of another registration is not used");
+    result = run_of(digest, 0, "misbehave.so:replacement");
+    cr_assert(sl_bytes_is(result.output, "\xa8replaced"));
+    result = run_of(digest, 0, "absent.so:register");
+    assert_error(&result, SL_OUTCOME_RETURNED, "absent.so is in no directory of the plugin path");
+    result = run_of(digest, 0, "misbehave.so:nowhere");
+    assert_error(&result, SL_OUTCOME_RETURNED, "has no function nowhere");
+    result = run_of(digest, 0, "../misbehave.so:replacement");
+    assert_error(&result, SL_OUTCOME_RETURNED, "no plugin of this worker offers the stage type");
 }
 
 Test(runner, keeps_at_most_so_many_instances_open) {
