@@ -49,6 +49,7 @@ static void on_up(void *context) {
     sl_log(SL_LOG_INFO, "connected to Redis");
     if (self->serving) {
         step_kind(self, SL_EV_LEDGER_UP);
+        sl_catalog_put_policies(self->catalog);
     } else {
         sl_catalog_read(self->catalog);
     }
@@ -173,6 +174,7 @@ void sl_broker_catalog_read(struct sl_broker *self) {
     }
     self->serving = true;
     step_kind(self, SL_EV_LEDGER_UP);
+    sl_catalog_put_policies(self->catalog);
     watch_pipelines(self);
     apply_pipelines(self);
 }

@@ -67,7 +67,7 @@ struct sl_broker {
 /* Gives the core an event (time is filled in) and carries out what it wants. */
 void sl_broker_step(struct sl_broker *self, struct sl_event *event);
 
-/* The catalog was read: the core may take shards. And: an application ended. */
+/* The catalog was read: the core may take shards. And: an application, or the storing of a policy, ended. */
 void sl_broker_catalog_read(struct sl_broker *self);
 void sl_broker_applied(struct sl_broker *self);
 

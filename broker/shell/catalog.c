@@ -7,6 +7,7 @@
 #include "base/msgpack.h"
 #include "base/text.h"
 #include "broker.h"
+#include "catalog_policy.h"
 #include "catalog_type.h"
 #include "io/file.h"
 #include "io/log.h"
@@ -34,6 +35,7 @@ struct meaning {
 struct sl_catalog {
     struct sl_broker *broker;
     struct sl_known *known; /* owns */
+    struct sl_stored_policies *policies; /* owns */
     struct meaning *meanings;
     uint32_t reads;   /* pipelines asked for and not here yet */
     uint32_t pending; /* applications without an answer */
@@ -51,11 +53,14 @@ struct application {
 
 int sl_catalog_new(struct sl_broker *broker, struct sl_catalog **out_self) {
     struct sl_catalog *self = calloc(1, sizeof *self);
-    if (!self || sl_known_new(&self->known)) {
-        free(self);
-        return SL_E_NO_MEMORY;
-    }
+    if (!self) return SL_E_NO_MEMORY;
     self->broker = broker;
+    int rc = sl_known_new(&self->known);
+    if (!rc) rc = sl_stored_policies_new(broker, self->known, &self->policies);
+    if (rc) {
+        sl_catalog_free(&self);
+        return rc;
+    }
     *out_self = self;
     return SL_OK;
 }
@@ -68,6 +73,7 @@ void sl_catalog_free(struct sl_catalog **self) {
         sl_buf_fini(&meaning->digests);
         free(meaning);
     }
+    sl_stored_policies_free(&(*self)->policies);
     sl_known_free(&(*self)->known);
     free(*self);
     *self = NULL;
@@ -77,8 +83,17 @@ int sl_catalog_add_policies(struct sl_catalog *self, const struct sl_policies *p
     return sl_known_add_policies(self->known, policies);
 }
 
+int sl_catalog_own_policies(struct sl_catalog *self, struct sl_policies *policies) {
+    int rc = sl_known_add_policies(self->known, policies);
+    return rc ? rc : sl_stored_policies_own(self->policies, policies);
+}
+
+void sl_catalog_put_policies(struct sl_catalog *self) {
+    sl_stored_policies_put(self->policies);
+}
+
 uint32_t sl_catalog_pending(const struct sl_catalog *self) {
-    return self->pending;
+    return self->pending + sl_stored_policies_pending(self->policies);
 }
 
 static struct meaning *find_meaning(struct sl_catalog *self, const char *field) {
@@ -195,6 +210,14 @@ static void on_types(void *context, const struct redisReply *reply) {
     all_read(self);
 }
 
+static void on_policies(void *context, const struct redisReply *reply) {
+    struct sl_catalog *self = context;
+    self->reads--;
+    if (!reply) return;
+    sl_stored_policies_take(self->policies, reply);
+    all_read(self);
+}
+
 static void ask(struct sl_catalog *self, const char *key, void (*callback)(void *, const struct redisReply *)) {
     const char *const argv[] = {"HGETALL", key};
     const size_t argvlen[] = {7, strlen(key)};
@@ -202,6 +225,7 @@ static void ask(struct sl_catalog *self, const char *key, void (*callback)(void 
 }
 
 void sl_catalog_read(struct sl_catalog *self) {
+    ask(self, "sl:policies", on_policies);
     ask(self, "sl:types", on_types);
     ask(self, "sl:pipelines", on_pipelines);
 }

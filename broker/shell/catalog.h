@@ -1,5 +1,5 @@
-/* The catalog: pipelines and stage types as Redis holds them (sl:pipelines, sl:p:<digest>, sl:types). Facts that belong to no shard:
- * read at start, changed by compare-and-set. It decides nothing about jobs; what it learns it tells the core. */
+/* The catalog: pipelines, stage types and policies as Redis holds them (sl:pipelines, sl:p:<digest>, sl:types, sl:policies). Facts that
+ * belong to no shard: read at start, changed by compare-and-set. It decides nothing about jobs; what it learns it tells the core. */
 #ifndef SL_SHELL_CATALOG_H
 #define SL_SHELL_CATALOG_H
 
@@ -30,7 +30,13 @@ void sl_catalog_apply_path(struct sl_catalog *self, const char *path);
 /* Pipelines that are applied may name these policies too. 0, or SL_E_NO_MEMORY. */
 int sl_catalog_add_policies(struct sl_catalog *self, const struct sl_policies *policies);
 
-/* Applications that were begun and have no answer yet. */
+/* Takes the policies of the broker's own file, which become the cluster's; at most once. 0, or SL_E_NO_MEMORY. */
+int sl_catalog_own_policies(struct sl_catalog *self, struct sl_policies *policies);
+
+/* Stores those that are not stored yet. Without a connection nothing happens: call it again when there is one. */
+void sl_catalog_put_policies(struct sl_catalog *self);
+
+/* Applications, and policies of the broker's own, that were begun and have no answer yet. */
 uint32_t sl_catalog_pending(const struct sl_catalog *self);
 
 /* Records what a worker offered first; what another broker recorded meanwhile stays. */

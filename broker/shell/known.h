@@ -1,5 +1,5 @@
-/* What a pipeline is checked against when it is applied: the stage types that any worker has offered (sl:types), and the names of this
- * broker's policies. Copies; what the core does with types and policies is told to the core. */
+/* What a pipeline is checked against when it is applied: the stage types that any worker has offered (sl:types), and the names of the
+ * policies that the cluster or this broker has. Copies; what the core does with types and policies is told to the core. */
 #ifndef SL_SHELL_KNOWN_H
 #define SL_SHELL_KNOWN_H
 

@@ -72,12 +72,11 @@ static int open_routers(struct sl_broker *self) {
     return open_router(self, workers, SL_WORKER_MESSAGE_MAX, &self->back);
 }
 
-static int tell_policies(struct sl_broker *self, const struct sl_policies *policies) {
+static void tell_policies(struct sl_broker *self, const struct sl_policies *policies) {
     for (uint32_t i = 0; i < policies->count; i++) {
         struct sl_event event = {.kind = SL_EV_POLICY, .policy = policies->items[i]};
         sl_broker_step(self, &event);
     }
-    return sl_catalog_add_policies(self->catalog, policies) ? EXIT_FAILED : 0;
 }
 
 static int read_policies(const char *path, struct sl_policies *out) {
@@ -113,14 +112,16 @@ static int read_policies(const char *path, struct sl_policies *out) {
 static int load_policies(struct sl_broker *self) {
     struct sl_policies policies;
     if (sl_policies_builtin(sl_alloc_system(), &policies)) return EXIT_FAILED;
-    int code = tell_policies(self, &policies);
+    tell_policies(self, &policies);
+    int rc = sl_catalog_add_policies(self->catalog, &policies);
     sl_policies_fini(&policies);
-    if (code || !self->options->policies) return code;
-    code = read_policies(self->options->policies, &policies);
+    if (rc || !self->options->policies) return rc ? EXIT_FAILED : 0;
+    int code = read_policies(self->options->policies, &policies);
     if (code) return code;
-    code = tell_policies(self, &policies);
+    tell_policies(self, &policies);
+    rc = sl_catalog_own_policies(self->catalog, &policies);
     sl_policies_fini(&policies);
-    return code;
+    return rc ? EXIT_FAILED : 0;
 }
 
 static int make_core(struct sl_broker *self) {

@@ -100,13 +100,13 @@ class Redis:
 class Cluster:
     """One of each, in a folder of its own; clients and workers over TCP on ports that the system chose."""
 
-    def __init__(self, *redis_words, plugins=None, worker=True):
+    def __init__(self, *redis_words, plugins=None, worker=True, broker_words=()):
         self.folder = tempfile.mkdtemp(prefix="sluice-bad-")
         self.processes = []
         self.redis = Redis(self.folder, *redis_words)
         for name, text in PIPELINES.items():
             self.write(f"pipelines/{name}.yaml", f'name: {name}\nversion: "2026-01-15"\n{text}')
-        self.start_broker()
+        self.start_broker(*broker_words)
         if worker:
             self.start_worker(plugins or os.path.join(cases.BUILD, "lib", "sluice", "plugins"))
 
@@ -122,18 +122,18 @@ class Cluster:
                 file.truncate(size)
         return self.path(name)
 
-    def start(self, name, *words, **options):
-        with open(self.path(f"{name}.log"), "ab") as log:
+    def start(self, name, *words, log=None, **options):
+        with open(self.path(f"{log or name}.log"), "ab") as log:
             process = subprocess.Popen([program(name), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                        env=environment(), **options)
         self.processes.append(process)
         return process
 
-    def start_broker(self):
+    def start_broker(self, *more):
         read, write = os.pipe()
         self.broker = self.start("sluice-broker", "--redis", f"unix:{self.redis.socket}", "--listen", "tcp://127.0.0.1:*",
                                  "--pipelines", self.path("pipelines"), "--timing", TIMING, "--ready-fd", str(write),
-                                 "--data", self.path("kept"), pass_fds=[write])
+                                 "--data", self.path("kept"), *more, pass_fds=[write])
         os.close(write)
         with os.fdopen(read) as ready:
             words = ready.readline().split()

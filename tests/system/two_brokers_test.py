@@ -1,0 +1,116 @@
+"""Two brokers on one Redis: the first owns every shard, the second stands by. The policies that one
+was started with count for both."""
+import json
+import re
+import signal
+import unittest
+
+from small_cluster import TIMING, Cluster, cases, need_programs, run, wait_until
+
+POLICIES = """policies:
+  own: {max_attempts: 2, timeout_seconds: 5, backoff: {strategy: none}}
+  default: {max_attempts: 1, timeout_seconds: 5, backoff: {strategy: none}}
+"""
+
+
+def pipeline(name, version, *types, policy=None):
+    """The text of a pipeline whose stages follow one another."""
+    stages = [f"  - {{name: s{at}, type: {kind}{f', depends_on: [s{at - 1}]' if at else ''}{', config: {times: 99}' if kind == 'fail' else ''}"
+              f"{f', policy: {policy}' if policy else ''}}}\n"
+              for at, kind in enumerate(types)]
+    return f'name: {name}\nversion: "2026-01-0{version}"\nstages:\n{"".join(stages)}'
+
+
+class TwoBrokers(unittest.TestCase):
+    def begin(self, *broker_words):
+        need_programs()
+        self.cluster = Cluster(worker=False, broker_words=broker_words)
+        self.addCleanup(self.cluster.close)
+
+    def start_second(self, *words):
+        cluster = self.cluster
+        self.second = f"ipc://{cluster.path('c2')}"
+        process = cluster.start("sluice-broker", "--redis", f"unix:{cluster.redis.socket}", "--listen", self.second,
+                                "--listen-workers", f"ipc://{cluster.path('w2')}", "--timing", TIMING, *words, log="second")
+        wait_until(lambda: self.ask("second", "status").returncode == 0, lambda: cluster.said("second"))
+        return process
+
+    def start_worker(self, endpoint, name):
+        cluster = self.cluster
+        cluster.start("sluice-worker", "--broker", endpoint, "--name", name, "--slots", "2", "--plugin-path",
+                      f"{cases.BUILD}/lib/sluice/plugins", "--data", cluster.path(name), log=name)
+
+    def ask(self, broker, *words):
+        endpoint = self.second if broker == "second" else self.cluster.clients
+        return run("sluice", *words, more={"SLUICE_BROKER": endpoint})
+
+    def sluice(self, broker, *words, expected=0):
+        ended = self.ask(broker, *words)
+        self.assertEqual(ended.returncode, expected, f"{words}\n{ended.stdout}{ended.stderr}")
+        return ended
+
+    def apply(self, broker, text, expected=0):
+        file = self.cluster.write("applied.yaml", text)
+        return self.sluice(broker, "pipelines", "apply", file, expected=expected)
+
+    def submitted(self, broker, name):
+        """Which stages a job of that name gets: (version, stages)."""
+        job = self.sluice(broker, "submit", name, "-q").stdout.strip()
+        shown = json.loads(self.sluice(broker, "jobs", "show", job, "-o", "json").stdout)
+        return shown["pipeline_version"][-1], sorted(shown["stages"])
+
+
+class Policies(TwoBrokers):
+    """Jobs of a stage that always fails tell by their attempts which policy counted."""
+
+    def attempts(self, broker):
+        job = self.sluice(broker, "submit", "tries", "-q").stdout.strip()
+        self.sluice(broker, "wait", job, expected=5)
+        shown = json.loads(self.sluice(broker, "jobs", "show", job, "-o", "json").stdout)
+        return shown["stages"]["s0"]["attempts"]
+
+    def begin_with_policies(self):
+        need_programs()
+        self.begin()
+        self.cluster.broker.send_signal(signal.SIGTERM)
+        self.cluster.broker.wait()
+        self.cluster.start_broker("--policies", self.cluster.write("policies.yaml", POLICIES))
+
+    def take_over(self):
+        self.cluster.broker.send_signal(signal.SIGKILL)
+        wait_until(lambda: self.ask("second", "status", "--ready").returncode == 0, lambda: self.cluster.said("second"))
+        self.start_worker(f"ipc://{self.cluster.path('w2')}", "two")
+
+    def test_a_broker_without_a_file_has_those_of_the_cluster(self):
+        self.begin_with_policies()
+        self.start_second()
+        self.apply("second", pipeline("tries", "1", "fail", policy="own"))
+        refused = self.apply("second", pipeline("other", "1", "fail", policy="nobodys"), expected=9)
+        self.assertIn("nobodys", refused.stderr)
+        self.take_over()
+        self.assertEqual(self.attempts("second"), 2)
+        self.apply("second", pipeline("tries", "2", "fail"))
+        self.assertEqual(self.attempts("second"), 1, "the cluster's \"default\" counts above the shipped one")
+
+    def test_the_newest_file_wins(self):
+        self.begin_with_policies()
+        newer = POLICIES.replace("max_attempts: 2", "max_attempts: 3")
+        self.start_second("--policies", self.cluster.write("newer.yaml", newer))
+        self.apply("second", pipeline("tries", "1", "fail", policy="own"))
+        self.take_over()
+        self.assertEqual(self.attempts("second"), 3)
+
+    def test_one_that_cannot_be_read_is_named_once_and_the_default_stays(self):
+        self.begin()
+        self.cluster.redis.command("HSET", "sl:policies", "default", "rubbish", "bad name", "rubbish")
+        self.start_second()
+        self.apply("second", pipeline("tries", "1", "fail"))
+        self.take_over()
+        self.assertEqual(self.attempts("second"), 3, "the shipped default")
+        said = self.cluster.said("second")
+        for name in ("default", "bad name"):
+            self.assertEqual(len(re.findall(rf'policy \\*"{name}\\*" in Redis cannot be read', said)), 1, said)
+
+
+if __name__ == "__main__":
+    cases.main()
