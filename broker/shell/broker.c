@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 enum { MEMORY_POLL_MS = 1000, MEMORY_PRESSURE_PERCENT = 80, TRIM_BYTES_MIN = 1 << 20, TRIM_MS_MIN = 1000 };
+/* The shards of a broker that died come within less. */
+enum { CATALOG_AGE_MS_MAX = 1000 };
 
 void sl_broker_step(struct sl_broker *self, struct sl_event *event) {
     struct sl_effects effects;
@@ -37,9 +39,13 @@ static void step_kind(struct sl_broker *self, enum sl_event_kind kind) {
 
 /* The ledger. */
 
+/* A shard's jobs may need what was stored through the owner before: that is read ahead of them, on the same connection. */
 static void on_reply(void *context, const struct sl_ledger_reply *reply) {
+    struct sl_broker *self = context;
     struct sl_event event = {.kind = SL_EV_LEDGER_REPLY, .reply = reply};
-    sl_broker_step(context, &event);
+    bool acquired = reply->verb == SL_LEDGER_ACQUIRE && reply->status == SL_LEDGER_OK;
+    if (acquired) (void)sl_catalog_refresh(self->catalog, CATALOG_AGE_MS_MAX); /* what a recovery lacks it asks for itself */
+    sl_broker_step(self, &event);
 }
 
 static void on_up(void *context) {
@@ -60,6 +66,7 @@ static void on_down(void *context, const char *why) {
     self->ledger_up = false;
     sl_log(SL_LOG_WARNING, "lost the connection to Redis: %s; holding, and trying again", why);
     if (self->serving) step_kind(self, SL_EV_LEDGER_DOWN);
+    sl_front_resume(self);
 }
 
 /* Why it does not come back, once a reason. */
@@ -170,6 +177,7 @@ void sl_broker_catalog_read(struct sl_broker *self) {
     if (!self->ledger_up) return;
     if (self->serving) {
         step_kind(self, SL_EV_CATALOG);
+        sl_front_resume(self);
         return;
     }
     self->serving = true;
@@ -177,6 +185,7 @@ void sl_broker_catalog_read(struct sl_broker *self) {
     sl_catalog_put_policies(self->catalog);
     watch_pipelines(self);
     apply_pipelines(self);
+    sl_front_resume(self);
 }
 
 void sl_broker_applied(struct sl_broker *self) {
@@ -205,7 +214,8 @@ static void trim_memory(struct sl_broker *self, uint64_t hot_bytes, uint64_t now
 }
 
 static void bound_intake(struct sl_broker *self, const struct sl_sched_figures *figures) {
-    bool listen = figures->undurable_bytes + sl_outbox_bytes(self->outbox) < SL_UNDURABLE_BYTES_STOP;
+    bool full = figures->undurable_bytes + sl_outbox_bytes(self->outbox) >= SL_UNDURABLE_BYTES_STOP;
+    bool listen = !full && self->waiting_peer == 0;
     if (listen == self->listening) return;
     self->listening = listen;
     sl_loop_listen_router(self->loop, self->front, listen);

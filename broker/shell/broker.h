@@ -50,6 +50,10 @@ struct sl_broker {
     uint32_t gone_count, gone_capacity;
     struct sl_buf decoded; /* arrays of decoded tokens, types and values */
 
+    uint64_t waiting_peer; /* whose message waits for the catalog to be read, and those behind it with it; 0: nobody's */
+    struct sl_bytes waiting_frame; /* borrowed from the router until the next receive, which comes after it */
+    bool looked;                   /* the message that is taken has waited */
+
     bool ledger_up;       /* of the connection */
     bool serving;         /* the catalog is read, the core knows that the ledger is up */
     bool announced;       /* the ready line was written */
@@ -89,6 +93,8 @@ void sl_reply_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame
 
 /* front.c, back.c: what peers say, as events. */
 void sl_front_ready(void *broker);
+/* The message that waits for the catalog, if any, is taken now. */
+void sl_front_resume(struct sl_broker *self);
 void sl_back_ready(void *broker);
 
 #endif

@@ -9,6 +9,7 @@
 #include "broker.h"
 #include "catalog_policy.h"
 #include "catalog_type.h"
+#include "io/clock.h"
 #include "io/file.h"
 #include "io/log.h"
 #include "io/yaml.h"
@@ -23,7 +24,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { KEY_SIZE = 40, FIELD_SIZE = 2 * SL_NAME_MAX + 2, HISTORY_MAX = 64 };
+enum { KEY_SIZE = 40, FIELD_SIZE = 2 * SL_NAME_MAX + 2, HISTORY_MAX = 64, AGE_MS_MAX = 1000 };
 
 /* What name@version has meant, newest first. */
 struct meaning {
@@ -37,8 +38,12 @@ struct sl_catalog {
     struct sl_known *known; /* owns */
     struct sl_stored_policies *policies; /* owns */
     struct meaning *meanings;
-    uint32_t reads;   /* pipelines asked for and not here yet */
+    struct meaning *asked; /* the one that was asked for last: most submissions are of the same pipeline; or NULL */
+    uint32_t reads;   /* hashes and pipelines asked for and not here yet */
     uint32_t pending; /* applications without an answer */
+    uint64_t read_at; /* ns; when the newest reading was begun, 0: none was */
+    /* Of each hash as it was last told to the core; zero: it must be told anew. */
+    struct sl_digest pipelines_told, types_told, policies_told;
 };
 
 /* One application under way. */
@@ -136,32 +141,52 @@ static void tell_pipeline(struct sl_catalog *self, struct sl_digest digest, stru
 
 struct reading {
     struct sl_catalog *catalog;
+    struct meaning *meaning;
     struct sl_digest digest;
-    bool current;
 };
 
 static void all_read(struct sl_catalog *self) {
     if (self->reads == 0) sl_broker_catalog_read(self->broker);
 }
 
+/* Whether a hash is what was told of it last; notes it as told if not. */
+static bool is_told(const struct redisReply *reply, struct sl_digest *told) {
+    struct sl_digest digest = {.bytes = {1}}; /* of an empty hash */
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        const redisReply *text = reply->element[i];
+        digest = sl_digest_chain(digest, sl_bytes(text->str, text->str ? (size_t)text->len : 0));
+    }
+    bool same = sl_digest_equal(digest, *told);
+    *told = digest;
+    return same;
+}
+
+/* Whether name@version means this digest now; an application may have given it another meaning while the text was read. */
+static bool is_current(const struct meaning *meaning, struct sl_digest digest) {
+    return meaning->digests.size >= 16 && memcmp(meaning->digests.data, digest.bytes, 16) == 0;
+}
+
 static void on_pipeline(void *context, const struct redisReply *reply) {
     struct reading *reading = context;
     struct sl_catalog *self = reading->catalog;
     if (reply && reply->type == REDIS_REPLY_STRING) {
-        tell_pipeline(self, reading->digest, sl_bytes(reply->str, (size_t)reply->len), reading->current);
+        tell_pipeline(self, reading->digest, sl_bytes(reply->str, (size_t)reply->len),
+                      is_current(reading->meaning, reading->digest));
     } else if (reply) {
         sl_log(SL_LOG_ERROR, "a stored pipeline is missing in Redis; its jobs cannot go on");
+    } else {
+        self->pipelines_told = (struct sl_digest){.bytes = {0}}; /* the connection was cut */
     }
     free(reading);
     self->reads--;
     if (reply) all_read(self);
 }
 
-static void read_pipeline(struct sl_catalog *self, struct sl_digest digest, bool current) {
+static void read_pipeline(struct sl_catalog *self, struct meaning *meaning, struct sl_digest digest) {
     char key[KEY_SIZE];
     struct reading *reading = malloc(sizeof *reading);
     if (!reading) return;
-    *reading = (struct reading){.catalog = self, .digest = digest, .current = current};
+    *reading = (struct reading){.catalog = self, .meaning = meaning, .digest = digest};
     pipeline_key(digest, key);
     const char *const argv[] = {"GET", key};
     const size_t argvlen[] = {3, strlen(key)};
@@ -172,19 +197,26 @@ static void read_pipeline(struct sl_catalog *self, struct sl_digest digest, bool
     self->reads++;
 }
 
+static void read_meaning(struct sl_catalog *self, const char *field, struct sl_bytes digests) {
+    struct meaning *meaning = find_meaning(self, field);
+    if (!meaning) return; /* no memory: as a pipeline that this broker was not told of */
+    set_meaning(self, field, digests);
+    for (size_t k = digests.size / 16; k > 0; k--) { /* the oldest first: the newest is told last and stays the current one */
+        struct sl_digest digest;
+        memcpy(digest.bytes, digests.data + 16 * (k - 1), 16);
+        read_pipeline(self, meaning, digest);
+    }
+}
+
 static void on_pipelines(void *context, const struct redisReply *reply) {
     struct sl_catalog *self = context;
     self->reads--;
     if (!reply) return; /* the connection was cut: the next one reads again */
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+    bool told = is_told(reply, &self->pipelines_told);
+    for (size_t i = 0; !told && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         const redisReply *field = reply->element[i], *value = reply->element[i + 1];
-        if (field->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING) continue;
-        set_meaning(self, field->str, sl_bytes(value->str, (size_t)value->len));
-        size_t count = (size_t)value->len / 16;
-        for (size_t k = count; k > 0; k--) { /* the oldest first: the newest is told last and stays the current one */
-            struct sl_digest digest;
-            memcpy(digest.bytes, value->str + 16 * (k - 1), 16);
-            read_pipeline(self, digest, k == 1);
+        if (field->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING) {
+            read_meaning(self, field->str, sl_bytes(value->str, (size_t)value->len));
         }
     }
     all_read(self);
@@ -194,7 +226,8 @@ static void on_types(void *context, const struct redisReply *reply) {
     struct sl_catalog *self = context;
     self->reads--;
     if (!reply) return;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+    bool told = is_told(reply, &self->types_told);
+    for (size_t i = 0; !told && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         const redisReply *value = reply->element[i + 1];
         struct sl_decoded_type decoded;
         struct sl_event event = {.kind = SL_EV_TYPE};
@@ -214,7 +247,7 @@ static void on_policies(void *context, const struct redisReply *reply) {
     struct sl_catalog *self = context;
     self->reads--;
     if (!reply) return;
-    sl_stored_policies_take(self->policies, reply);
+    if (!is_told(reply, &self->policies_told)) sl_stored_policies_take(self->policies, reply);
     all_read(self);
 }
 
@@ -224,10 +257,40 @@ static void ask(struct sl_catalog *self, const char *key, void (*callback)(void 
     if (sl_ledger_redis_command(self->broker->ledger, 2, argv, argvlen, callback, self) == SL_OK) self->reads++;
 }
 
-void sl_catalog_read(struct sl_catalog *self) {
+static void read_changes(struct sl_catalog *self, uint64_t now) {
     ask(self, "sl:policies", on_policies);
     ask(self, "sl:types", on_types);
     ask(self, "sl:pipelines", on_pipelines);
+    self->read_at = now;
+}
+
+void sl_catalog_read(struct sl_catalog *self) {
+    self->pipelines_told = self->types_told = self->policies_told = (struct sl_digest){.bytes = {0}};
+    read_changes(self, sl_clock_now_ns());
+}
+
+bool sl_catalog_refresh(struct sl_catalog *self, uint32_t age_ms_max) {
+    uint64_t now = sl_clock_now_ns();
+    if (!self->broker->ledger_up) return false;
+    if (now - self->read_at >= age_ms_max * 1000000ull) read_changes(self, now);
+    return self->reads > 0;
+}
+
+/* Whether it is what this name, and this version unless that is empty, means. */
+static bool is_of(const struct meaning *meaning, struct sl_bytes name, struct sl_bytes version) {
+    const char *field = meaning->field;
+    if (meaning->digests.size == 0) return false; /* it was to be stored, and was not */
+    if (strncmp(field, (const char *)name.data, name.size) != 0 || field[name.size] != '@') return false;
+    return version.size == 0 || sl_bytes_is(version, field + name.size + 1);
+}
+
+bool sl_catalog_must_look(struct sl_catalog *self, struct sl_bytes name, struct sl_bytes version) {
+    struct meaning *meaning = self->asked;
+    if (!meaning || !is_of(meaning, name, version)) {
+        for (meaning = self->meanings; meaning && !is_of(meaning, name, version);) meaning = meaning->next;
+        self->asked = meaning;
+    }
+    return sl_catalog_refresh(self, meaning ? AGE_MS_MAX : 0);
 }
 
 /* Applying. */
@@ -428,10 +491,12 @@ void sl_catalog_apply_path(struct sl_catalog *self, const char *path) {
 /* Types. */
 
 static void on_type_put(void *context, const struct redisReply *reply) {
-    (void)context;
+    struct sl_catalog *self = context;
     bool lost = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
                 reply->element[0]->str && strcmp(reply->element[0]->str, "LOST") == 0;
-    if (lost) sl_log(SL_LOG_DEBUG, "a stage type was recorded by another broker first");
+    if (!lost) return;
+    sl_log(SL_LOG_DEBUG, "a stage type was recorded by another broker first");
+    (void)sl_catalog_refresh(self, AGE_MS_MAX); /* nobody waits for it */
 }
 
 void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *type) {
@@ -444,7 +509,7 @@ void sl_catalog_put_type(struct sl_catalog *self, const struct sl_stage_type *ty
     const char *const argv[] = {"FCALL", "sluice1_put", "1", "sl:types", key, "", (const char *)value.data};
     const size_t argvlen[] = {5, 11, 1, 8, strlen(key), 0, value.size};
     /* Without a connection it is recorded when a worker says HELLO to a broker that has one. */
-    if (!value.failed) (void)sl_ledger_redis_command(self->broker->ledger, 7, argv, argvlen, on_type_put, NULL);
+    if (!value.failed) (void)sl_ledger_redis_command(self->broker->ledger, 7, argv, argvlen, on_type_put, self);
     sl_buf_fini(&value);
 }
 

@@ -20,6 +20,14 @@ void sl_catalog_free(struct sl_catalog **self);
 /* Reads everything, tells the core, then calls sl_broker_catalog_read. Without a connection nothing happens: the next one reads anew. */
 void sl_catalog_read(struct sl_catalog *self);
 
+/* Reads what another broker may have changed since, unless that was begun within the last age_ms_max milliseconds. True: a reading is
+ * under way, and sl_broker_catalog_read follows, or the loss of the connection. */
+bool sl_catalog_refresh(struct sl_catalog *self, uint32_t age_ms_max);
+
+/* Whether a submission of that pipeline (version empty: any) must wait for a reading, which is under way then. What is known counts for a
+ * second more, so that a busy broker reads three hashes a second and an idle one nothing; that there is none is said only after a look. */
+bool sl_catalog_must_look(struct sl_catalog *self, struct sl_bytes name, struct sl_bytes version);
+
 /* A client's APPLY: checks the text, stores the pipeline, tells the core, answers. The views are not kept. */
 void sl_catalog_apply(struct sl_catalog *self, uint64_t peer, uint64_t re, struct sl_bytes text, struct sl_bytes path,
                       bool strict);

@@ -8,7 +8,10 @@
 #include "io/log.h"
 #include "wire/wire.h"
 
-enum { FRAMES_A_TURN = 64 };
+enum { FRAMES_A_TURN = 64, CATALOG_AGE_MS_MAX = 1000 };
+
+/* What a client means by a pipeline or a policy may have been stored through another broker. A request that must wait for a look at the
+ * catalog is given back with SL_E_AGAIN, and comes again after the look. */
 
 static bool is_printable(struct sl_bytes key) {
     for (size_t i = 0; i < key.size; i++) {
@@ -70,6 +73,7 @@ static int on_submit(struct sl_broker *self, uint64_t peer, uint64_t message_id,
         sl_reply_rejected(self, peer, message_id, SL_REJECT_BAD_REQUEST, why);
         return SL_OK;
     }
+    if (!self->looked && sl_catalog_must_look(self->catalog, submit.pipeline, submit.version)) return SL_E_AGAIN;
     struct sl_bytes tenant = submit.tenant.size ? submit.tenant : sl_text("default");
     struct sl_event event = {.kind = SL_EV_SUBMIT};
     event.submit = (struct sl_ev_submit){.peer = peer,
@@ -120,6 +124,12 @@ static uint32_t status_bits(struct sl_wire_list statuses, bool *out_known) {
     return bits;
 }
 
+/* How it is, and with whom, is asked of idle brokers too: that needs no catalog. */
+static bool asks_catalog(struct sl_broker *self, enum sl_query_what what) {
+    if (self->looked || what == SL_QUERY_STATUS || what == SL_QUERY_WORKERS) return false;
+    return sl_catalog_refresh(self->catalog, what == SL_QUERY_PIPELINES ? 0 : CATALOG_AGE_MS_MAX);
+}
+
 static int on_query(struct sl_broker *self, uint64_t peer, uint64_t message_id, struct sl_bytes body) {
     struct sl_wire_query query;
     int rc = sl_wire_query_decode(body, &query);
@@ -134,7 +144,9 @@ static int on_query(struct sl_broker *self, uint64_t peer, uint64_t message_id, 
                                        .statuses = status_bits(query.statuses, &known),
                                        .limit = (uint32_t)query.limit,
                                        .cursor = query.cursor};
-    if (!query_what(query.what, &event.query.what)) {
+    bool understood = query_what(query.what, &event.query.what);
+    if (understood && known && asks_catalog(self, event.query.what)) return SL_E_AGAIN;
+    if (!understood) {
         sl_reply_rejected(self, peer, message_id, SL_REJECT_UNSUPPORTED,
                           "what is asked for is none of job, jobs, events, output, stages, workers, status, pipelines");
     } else if (!known) {
@@ -179,6 +191,7 @@ static int on_apply(struct sl_broker *self, uint64_t peer, uint64_t message_id, 
     struct sl_wire_apply apply;
     int rc = sl_wire_apply_decode(body, &apply);
     if (rc) return rc;
+    if (!self->looked && sl_catalog_refresh(self->catalog, 0)) return SL_E_AGAIN;
     sl_catalog_apply(self->catalog, peer, message_id, apply.text, apply.path, apply.strict);
     return SL_OK;
 }
@@ -193,17 +206,18 @@ static int on_accept_type(struct sl_broker *self, uint64_t peer, uint64_t messag
     return SL_OK;
 }
 
-static void take_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame) {
+/* Whether it was taken; else it waits for the catalog. */
+static bool take_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame) {
     struct sl_wire_prefix prefix;
     struct sl_bytes body;
     int rc = sl_wire_open(frame, &prefix, &body);
     if (rc == SL_E_VERSION) {
         sl_reply_rejected(self, peer, prefix.message_id, SL_REJECT_UNSUPPORTED, "this broker speaks version 1 only");
-        return;
+        return true;
     }
     if (rc) {
         self->refused_frames++;
-        return;
+        return true;
     }
     switch (prefix.type) {
     case SL_WIRE_SUBMIT:
@@ -227,16 +241,30 @@ static void take_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes fr
     default:
         sl_reply_rejected(self, peer, prefix.message_id, SL_REJECT_UNSUPPORTED,
                           "clients do not send this type of message here");
-        return;
+        return true;
     }
+    if (rc == SL_E_AGAIN) return false;
     if (rc) sl_reply_malformed(self, peer, prefix.message_id, prefix.type, rc);
+    return true;
 }
 
 void sl_front_ready(void *broker) {
     struct sl_broker *self = broker;
     uint64_t peer;
     struct sl_bytes frame;
-    for (int i = 0; i < FRAMES_A_TURN && sl_router_receive(self->front, &peer, &frame) == SL_OK; i++) {
-        take_frame(self, peer << 1, frame);
+    for (int i = 0; i < FRAMES_A_TURN && self->waiting_peer == 0; i++) {
+        if (sl_router_receive(self->front, &peer, &frame)) return;
+        if (take_frame(self, peer << 1, frame)) continue;
+        self->waiting_peer = peer << 1;
+        self->waiting_frame = frame;
     }
+}
+
+void sl_front_resume(struct sl_broker *self) {
+    uint64_t peer = self->waiting_peer;
+    if (peer == 0) return;
+    self->waiting_peer = 0;
+    self->looked = true;
+    (void)take_frame(self, peer, self->waiting_frame); /* it does not wait twice */
+    self->looked = false;
 }

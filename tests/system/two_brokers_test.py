@@ -1,5 +1,4 @@
-"""Two brokers on one Redis: the first owns every shard, the second stands by. The policies that one
-was started with count for both."""
+"""Two brokers on one Redis: the first owns every shard, the second stands by. What either is told counts for both."""
 import json
 import re
 import signal
@@ -60,6 +59,38 @@ class TwoBrokers(unittest.TestCase):
         return shown["pipeline_version"][-1], sorted(shown["stages"])
 
 
+class Pipelines(TwoBrokers):
+    def setUp(self):
+        self.begin()
+        self.start_second()
+
+    def test_what_the_standby_is_told_the_owner_knows(self):
+        self.sluice("first", "submit", "later", expected=3)
+        self.apply("second", pipeline("later", "1", "noop"))
+        self.assertEqual(self.submitted("first", "later"), ("1", ["s0"]))
+
+    def test_a_newer_version_counts_at_both(self):
+        self.apply("first", pipeline("grows", "1", "noop"))
+        self.assertEqual(self.submitted("first", "grows"), ("1", ["s0"]))
+        self.apply("second", pipeline("grows", "2", "noop", "noop"))
+        wait_until(lambda: self.submitted("first", "grows") == ("2", ["s0", "s1"]), lambda: self.submitted("first", "grows"))
+
+    def test_the_newest_bytes_of_one_version_count_at_both(self):
+        self.apply("first", pipeline("same", "1", "noop"))
+        self.apply("second", pipeline("same", "1", "noop", "noop"))
+        wait_until(lambda: self.submitted("first", "same") == ("1", ["s0", "s1"]), lambda: self.submitted("first", "same"))
+        self.apply("first", pipeline("same", "1", "noop"))
+        wait_until(lambda: '"s1"' not in self.ask("second", "pipelines", "show", "same", "-o", "json").stdout,
+                   lambda: self.ask("second", "pipelines", "show", "same", "-o", "json").stdout)
+
+    def test_who_takes_over_knows_all(self):
+        self.apply("first", pipeline("kept", "1", "noop"))
+        self.apply("first", pipeline("kept", "2", "noop", "noop"))
+        self.cluster.broker.send_signal(signal.SIGKILL)
+        wait_until(lambda: self.ask("second", "status", "--ready").returncode == 0, lambda: self.cluster.said("second"))
+        self.assertEqual(self.submitted("second", "kept"), ("2", ["s0", "s1"]))
+
+
 class Policies(TwoBrokers):
     """Jobs of a stage that always fails tell by their attempts which policy counted."""
 
@@ -92,6 +123,14 @@ class Policies(TwoBrokers):
         self.apply("second", pipeline("tries", "2", "fail"))
         self.assertEqual(self.attempts("second"), 1, "the cluster's \"default\" counts above the shipped one")
 
+    def test_what_a_later_broker_brings_counts_for_those_that_run(self):
+        self.begin()
+        self.start_worker(self.cluster.workers, "one")
+        self.start_second("--policies", self.cluster.write("policies.yaml", POLICIES))
+        wait_until(lambda: self.cluster.redis.command("HEXISTS", "sl:policies", "own") == "1", lambda: self.cluster.said("second"))
+        self.apply("first", pipeline("tries", "1", "fail", policy="own"))
+        self.assertEqual(self.attempts("first"), 2)
+
     def test_the_newest_file_wins(self):
         self.begin_with_policies()
         newer = POLICIES.replace("max_attempts: 2", "max_attempts: 3")
@@ -104,7 +143,7 @@ class Policies(TwoBrokers):
         self.begin()
         self.cluster.redis.command("HSET", "sl:policies", "default", "rubbish", "bad name", "rubbish")
         self.start_second()
-        self.apply("second", pipeline("tries", "1", "fail"))
+        self.apply("first", pipeline("tries", "1", "fail"))
         self.take_over()
         self.assertEqual(self.attempts("second"), 3, "the shipped default")
         said = self.cluster.said("second")
