@@ -213,9 +213,10 @@ static int ask_page(struct sl_cli *cli, const struct sl_wire_query *query, struc
     return SL_EXIT_DONE;
 }
 
-/* Pages until there are enough items, or no more. */
-static int ask_pages(struct sl_cli *cli, struct sl_wire_query *page, struct sl_records *all) {
-    uint64_t wanted = page->limit;
+/* Pages until there are enough items, or no more. With on_page each is given to it and forgotten. */
+static int ask_pages(struct sl_cli *cli, struct sl_wire_query *page, struct sl_records *all,
+                     int (*on_page)(const struct sl_cli *cli, const struct sl_records *page)) {
+    uint64_t wanted = page->limit, told = 0;
     struct sl_buf cursor, used;
     sl_buf_init(&cursor, sl_alloc_system());
     sl_buf_init(&used, sl_alloc_system());
@@ -224,10 +225,15 @@ static int ask_pages(struct sl_cli *cli, struct sl_wire_query *page, struct sl_r
         sl_buf_clear(&used);
         (void)sl_buf_append(&used, cursor.data, cursor.size);
         page->cursor = sl_buf_bytes(&used);
-        uint64_t left = wanted - json_array_size(all->items);
+        uint64_t left = wanted - told - json_array_size(all->items);
         if (wanted > 0) page->limit = left < PAGE_MAX ? left : PAGE_MAX;
         code = ask_page(cli, page, all, &cursor);
-    } while (code == SL_EXIT_DONE && cursor.size > 0 && (wanted == 0 || json_array_size(all->items) < wanted));
+        if (code || !on_page) continue;
+        code = on_page(cli, all);
+        told += json_array_size(all->items);
+        (void)json_array_clear(all->items);
+        sl_buf_clear(&all->raw);
+    } while (code == SL_EXIT_DONE && cursor.size > 0 && (wanted == 0 || told + json_array_size(all->items) < wanted));
     sl_buf_fini(&cursor);
     sl_buf_fini(&used);
     return code;
@@ -239,7 +245,8 @@ void sl_records_fini(struct sl_records *self) {
     sl_buf_fini(&self->raw);
 }
 
-int sl_cli_ask(struct sl_cli *cli, const struct sl_wire_query *query, struct sl_records *out_records) {
+static int ask(struct sl_cli *cli, const struct sl_wire_query *query, struct sl_records *out_all,
+               int (*on_page)(const struct sl_cli *cli, const struct sl_records *page)) {
     if (!cli->client) {
         int code = sl_cli_connect(cli, 0);
         if (code) return code;
@@ -247,11 +254,23 @@ int sl_cli_ask(struct sl_cli *cli, const struct sl_wire_query *query, struct sl_
     struct sl_records all = {.items = json_array()};
     sl_buf_init(&all.raw, sl_alloc_system());
     struct sl_wire_query page = *query;
-    int code = all.items ? ask_pages(cli, &page, &all) : sl_cli_fail(cli, SL_EXIT_FAILURE, "out of memory");
+    int code = all.items ? ask_pages(cli, &page, &all, on_page) : sl_cli_fail(cli, SL_EXIT_FAILURE, "out of memory");
     if (code) {
         sl_records_fini(&all);
     } else {
-        *out_records = all;
+        *out_all = all;
     }
+    return code;
+}
+
+int sl_cli_ask(struct sl_cli *cli, const struct sl_wire_query *query, struct sl_records *out_records) {
+    return ask(cli, query, out_records, NULL);
+}
+
+int sl_cli_ask_each(struct sl_cli *cli, const struct sl_wire_query *query,
+                    int (*on_page)(const struct sl_cli *cli, const struct sl_records *page)) {
+    struct sl_records none;
+    int code = ask(cli, query, &none, on_page);
+    if (code == SL_EXIT_DONE) sl_records_fini(&none);
     return code;
 }

@@ -70,6 +70,10 @@ struct sl_records {
  * sentence (then there is nothing to free). */
 int sl_cli_ask(struct sl_cli *cli, const struct sl_wire_query *query, struct sl_records *out_records);
 
+/* The same, page by page: on_page prints one, borrowed until it returns, and returns an exit code, of which any but 0 ends it. */
+int sl_cli_ask_each(struct sl_cli *cli, const struct sl_wire_query *query,
+                    int (*on_page)(const struct sl_cli *cli, const struct sl_records *page));
+
 void sl_records_fini(struct sl_records *self);
 
 /* How long a question may take, and a write: --timeout, or the default. */

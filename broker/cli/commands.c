@@ -26,10 +26,10 @@ static const struct sl_command commands[] = {
      "sluice wait 0199a1b2 --timeout 2m\n"
      "sluice wait $(sluice submit hello -q) -o json\n",
      1, ANY, {SL_FLAG_FOR}, sl_run_wait},
-    {"jobs list", "", "List jobs, the newest first",
+    {"jobs list", "", "List jobs: those under way, the newest first, then the ended ones, the last to end first",
      "sluice jobs list --status failed,processing\n"
-     "sluice jobs list -o jsonl --limit 1000\n",
-     0, 0, {SL_FLAG_STATUS, SL_FLAG_LIMIT, SL_FLAG_TENANT}, sl_run_jobs_list},
+     "sluice jobs list --all -o jsonl\n",
+     0, 0, {SL_FLAG_STATUS, SL_FLAG_LIMIT, SL_FLAG_ALL, SL_FLAG_TENANT}, sl_run_jobs_list},
     {"jobs show", "JOB", "Show everything that is known of a job",
      "sluice jobs show 0199a1b2\n"
      "sluice jobs show 0199a1b2 -o json\n",

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A broker lists at most LIST_LIMIT_MAX jobs at a time. */
-enum { LIST_LIMIT = 50, LIST_LIMIT_MAX = 1000, STATUSES_MAX = 8 };
+enum { LIST_LIMIT = 50, LIST_LIMIT_MAX = 1000000000, STATUSES_MAX = 8 };
 
 /* Encodes the words of --status; an unknown one is a usage error with a suggestion. */
 static int put_statuses(const struct sl_cli *cli, struct sl_buf *buf, struct sl_wire_list *out_list) {
@@ -36,25 +35,39 @@ static int put_statuses(const struct sl_cli *cli, struct sl_buf *buf, struct sl_
     return SL_EXIT_DONE;
 }
 
-int sl_run_jobs_list(struct sl_cli *cli) {
+static int print_jobs(const struct sl_cli *cli, const struct sl_records *jobs) {
     static const struct sl_column columns[] = {
         {"JOB", "job_id", SL_COLUMN_SHORT_ID},   {"PIPELINE", "pipeline", SL_COLUMN_TEXT},
         {"STATUS", "status", SL_COLUMN_STATUS},  {"STAGES", "stages", SL_COLUMN_STAGES},
         {"CREATED", "created_at", SL_COLUMN_AGO}, {"DOCUMENT", "doc_key", SL_COLUMN_DOCUMENT},
         {"REASON", "error_reason", SL_COLUMN_TEXT},
     };
+    return sl_output_records(cli, jobs, columns, sizeof columns / sizeof *columns, "job_id");
+}
+
+/* A table and an array need all jobs at once; lines do not, so that a list may be longer than memory. */
+static int list_jobs(struct sl_cli *cli, const struct sl_wire_query *query) {
+    struct sl_records jobs;
+    bool lines = cli->format == SL_FORMAT_JSONL || cli->format == SL_FORMAT_NAME || (cli->format == SL_FORMAT_TABLE && cli->quiet);
+    if (lines) return sl_cli_ask_each(cli, query, print_jobs);
+    int code = sl_cli_ask(cli, query, &jobs);
+    if (code) return code;
+    code = print_jobs(cli, &jobs);
+    sl_records_fini(&jobs);
+    return code;
+}
+
+int sl_run_jobs_list(struct sl_cli *cli) {
     struct sl_wire_query query = {.what = sl_text("jobs")};
-    if (sl_cli_number(cli, SL_FLAG_LIMIT, LIST_LIMIT, 1, LIST_LIMIT_MAX, &query.limit)) return SL_EXIT_USAGE;
-    if (sl_cli_flag(cli, SL_FLAG_TENANT)) query.tenant = sl_text(sl_cli_flag(cli, SL_FLAG_TENANT));
     struct sl_buf statuses;
+    if (sl_cli_flag(cli, SL_FLAG_ALL) && sl_cli_flag(cli, SL_FLAG_LIMIT))
+        return sl_cli_fail(cli, SL_EXIT_USAGE, "--all and --limit contradict each other; say one of them");
+    if (sl_cli_number(cli, SL_FLAG_LIMIT, LIST_LIMIT, 1, LIST_LIMIT_MAX, &query.limit)) return SL_EXIT_USAGE;
+    if (sl_cli_flag(cli, SL_FLAG_ALL)) query.limit = UINT64_MAX;
+    if (sl_cli_flag(cli, SL_FLAG_TENANT)) query.tenant = sl_text(sl_cli_flag(cli, SL_FLAG_TENANT));
     sl_buf_init(&statuses, sl_alloc_system());
     int code = put_statuses(cli, &statuses, &query.statuses);
-    struct sl_records records;
-    if (code == SL_EXIT_DONE) code = sl_cli_ask(cli, &query, &records);
-    if (code == SL_EXIT_DONE) {
-        code = sl_output_records(cli, &records, columns, sizeof columns / sizeof *columns, "job_id");
-        sl_records_fini(&records);
-    }
+    if (code == SL_EXIT_DONE) code = list_jobs(cli, &query);
     sl_buf_fini(&statuses);
     return code;
 }

@@ -2,10 +2,11 @@
 #include "query.h"
 
 int sl_query_reply(struct sl_sched *self, const struct sl_ev_query *query, const struct sl_shard *rests_on,
-                   const struct sl_buf *buf) {
+                   const struct sl_buf *buf, struct sl_bytes next) {
     int rc = sl_effects_reserve(self, 1);
     struct sl_bytes items = rc || buf->failed ? sl_bytes(NULL, 0) : sl_step_copy(self, sl_buf_bytes(buf));
-    if (!items.data) return SL_E_NO_MEMORY;
+    struct sl_bytes cursor = next.size ? sl_step_copy(self, next) : next;
+    if (!items.data || (next.size && !cursor.data)) return SL_E_NO_MEMORY;
     if (items.size > SL_CLIENT_MESSAGE_MAX - 1024) {
         return sl_reject(self, query->peer, query->message_id, NULL, SL_REJECT_TOO_LARGE,
                          "the answer has %zu bytes, more than a message may have; ask for less", items.size);
@@ -15,6 +16,7 @@ int sl_query_reply(struct sl_sched *self, const struct sl_ev_query *query, const
     effect->peer = query->peer;
     effect->re = query->message_id;
     effect->answer.items = items;
+    effect->answer.next = cursor;
     return SL_OK;
 }
 
@@ -157,7 +159,7 @@ static int answer(struct sl_sched *self, const struct sl_ev_query *query, const 
     } else {
         (void)put_output(self, &buf, query, job, &found);
     }
-    int rc = found ? sl_query_reply(self, query, shard, &buf)
+    int rc = found ? sl_query_reply(self, query, shard, &buf, sl_bytes(NULL, 0))
                    : sl_reject(self, query->peer, query->message_id, shard, SL_REJECT_UNKNOWN_KEY,
                                "the run state of this job has no key \"%.*s\"", (int)query->name.size,
                                (const char *)query->name.data);

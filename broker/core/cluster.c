@@ -133,7 +133,7 @@ int sl_query_cluster(struct sl_sched *self, const struct sl_event *event) {
     if (query->what == SL_QUERY_WORKERS) put_workers(self, &buf);
     if (query->what == SL_QUERY_PIPELINES) put_pipelines(self, &buf, query->name);
     if (query->what == SL_QUERY_STATUS) put_status(self, &buf);
-    int rc = sl_query_reply(self, query, NULL, &buf);
+    int rc = sl_query_reply(self, query, NULL, &buf, sl_bytes(NULL, 0));
     sl_buf_fini(&buf);
     return rc;
 }

@@ -1,6 +1,8 @@
-/* A list of jobs, newest first: the live ones of memory and the ended ones of Redis, each read for its parts. Which ended ones are wanted
- * shows only in their records, so these are read page by page until each shard has given enough or has no more. */
-#include "query.h"
+/* A list of jobs: those that memory has, the newest first, then the ended ones of Redis, the last to end first, each read for its parts.
+ * Which ended ones are wanted shows only in their records, so these are read page by page until each shard has given enough or has no
+ * more. What does not fit into one answer follows the next question, by its cursor. A job that ends meanwhile moves to the end of the
+ * list that is not told yet, so it may be told twice, and is not missed. */
+#include "list_cursor.h"
 
 /* A job whose facts are not in memory is wanted until they have been read. */
 static bool is_of_tenant(const struct sl_job *job, struct sl_bytes tenant) {
@@ -15,7 +17,12 @@ static bool wants(const struct sl_ev_query *query, const struct sl_job *job) {
     return is_of_tenant(job, query->tenant);
 }
 
-static int note(struct sl_sched *self, struct sl_query *query, struct sl_job_id id, uint64_t created_ms) {
+static bool wants_ended(const struct sl_ev_query *query) {
+    uint32_t terminal = 1u << SL_JOB_COMPLETED | 1u << SL_JOB_FAILED | 1u << SL_JOB_CANCELLED;
+    return !query->statuses || query->statuses & terminal;
+}
+
+static int note(struct sl_sched *self, struct sl_query *query, const struct sl_query_item *item) {
     if (query->item_count == query->item_capacity) {
         uint32_t capacity = query->item_capacity ? 2 * query->item_capacity : 64;
         void *items = self->alloc.resize(self->alloc.context, query->items, query->item_capacity * sizeof *query->items,
@@ -24,13 +31,17 @@ static int note(struct sl_sched *self, struct sl_query *query, struct sl_job_id 
         query->items = items;
         query->item_capacity = capacity;
     }
-    query->items[query->item_count++] = (struct sl_query_item){.created_ms = created_ms, .id = id};
+    query->items[query->item_count++] = *item;
     return SL_OK;
 }
 
-/* Newest first; equal times by id, so that the order comes from no table. */
+/* Those that memory had, then the ended ones; newest first; equal times by id, so that the order comes from no table, and within a shard
+ * as Redis has them. */
 static bool is_before(const struct sl_query_item *a, const struct sl_query_item *b) {
-    if (a->created_ms != b->created_ms) return a->created_ms > b->created_ms;
+    if ((a->n == 0) != (b->n == 0)) return a->n == 0;
+    if (a->at_ms != b->at_ms) return a->at_ms > b->at_ms;
+    if (a->n != b->n) return a->n > b->n;
+    if (a->same_n != b->same_n) return a->same_n < b->same_n;
     return memcmp(a->id.bytes, b->id.bytes, sizeof a->id.bytes) < 0;
 }
 
@@ -69,18 +80,26 @@ static void trim(struct sl_query *query) {
     if (query->item_count > live_max(query)) query->item_count = live_max(query);
 }
 
+static bool is_behind(const struct sl_query *query, const struct sl_query_item *item) {
+    struct sl_query_item after = {.at_ms = query->after_ms, .id = query->after_id};
+    return !query->is_behind || is_before(&after, item);
+}
+
 static int gather_memory(struct sl_sched *self, struct sl_query *query) {
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
         size_t cursor = 0;
         const struct sl_job *job;
         while ((job = sl_idmap_each(&self->shards[i].table.jobs, &cursor))) {
-            if (!wants(&query->event->query, job)) continue;
-            int rc = note(self, query, job->id, job->created_ms);
+            struct sl_query_item item = {.at_ms = job->created_ms, .id = job->id};
+            if (!wants(&query->event->query, job) || !is_behind(query, &item)) continue;
+            int rc = note(self, query, &item);
             if (rc) return rc;
             if (query->item_count >= 2 * live_max(query)) trim(query);
         }
     }
     trim(query);
+    query->live_only = query->item_count == live_max(query);
+    if (query->live_only) query->looked_at = query->items[query->item_count - 1];
     return SL_OK;
 }
 
@@ -116,13 +135,65 @@ static int refuse(struct sl_sched *self, struct sl_query *query) {
     return SL_OK;
 }
 
+/* What the answer holds: as many of the sorted items as were asked for and fit into a message. */
+static uint32_t count_told(const struct sl_query *query) {
+    enum { BYTES_MAX = SL_CLIENT_MESSAGE_MAX / 2 };
+    size_t bytes = 0;
+    uint32_t count = 0;
+    for (; count < query->item_count && count < query->limit; count++) {
+        bytes += query->items[count].view->size;
+        if (count > 0 && bytes > BYTES_MAX) break;
+    }
+    return count;
+}
+
+/* Of the ended jobs, from items[first] on, the first are told. Appends the cursor if a shard has more. */
+static void put_next_ended(struct sl_sched *self, struct sl_query *query, uint32_t first, uint32_t told, struct sl_buf *buf) {
+    bool more = false;
+    for (uint32_t i = first; i < query->item_count; i++) {
+        struct sl_query_place *place = &query->places[sl_shard_of(self, query->items[i].id)->index];
+        if (i >= told) {
+            place->is_untold = true;
+        } else {
+            place->next_n = query->items[i].n;
+            place->next_same_n = query->items[i].same_n;
+        }
+    }
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        struct sl_query_place *place = &query->places[i];
+        if (!place->is_untold) {
+            place->next_n = place->n;
+            place->next_same_n = place->same_n;
+            place->next_none = place->is_read;
+        }
+        more = more || place->is_untold || (!place->is_read && sl_shard_is_open(&self->shards[i]));
+    }
+    if (more) sl_list_cursor_ended(buf, query->places, self->config.shard_count);
+}
+
+static void put_next(struct sl_sched *self, struct sl_query *query, uint32_t told, struct sl_buf *buf) {
+    uint32_t live = 0;
+    while (live < query->item_count && query->items[live].n == 0) live++;
+    if (told < live) {
+        sl_list_cursor_live(buf, query->items[told - 1].at_ms, query->items[told - 1].id);
+    } else if (query->live_only) {
+        sl_list_cursor_live(buf, query->looked_at.at_ms, query->looked_at.id);
+    } else if (wants_ended(&query->event->query)) {
+        put_next_ended(self, query, live, told, buf);
+    }
+}
+
 static int reply_with(struct sl_sched *self, struct sl_query *query) {
-    struct sl_buf buf;
-    uint32_t count = query->item_count < query->limit ? query->item_count : query->limit;
+    struct sl_buf buf, next;
+    uint32_t count = count_told(query);
     sl_buf_init(&buf, &self->alloc);
+    sl_buf_init(&next, &self->alloc);
     sl_mp_array(&buf, count);
     for (uint32_t i = 0; i < count; i++) sl_mp_raw(&buf, sl_blob_bytes(query->items[i].view));
-    (void)sl_query_reply(self, &query->event->query, NULL, &buf); /* no memory: the client asks again */
+    put_next(self, query, count, &next);
+    buf.failed |= next.failed;
+    (void)sl_query_reply(self, &query->event->query, NULL, &buf, sl_buf_bytes(&next)); /* no memory: the client asks again */
+    sl_buf_fini(&next);
     sl_buf_fini(&buf);
     sl_query_free(self, query);
     return SL_OK;
@@ -151,11 +222,6 @@ void sl_query_send_held(struct sl_sched *self) {
     }
 }
 
-static bool wants_ended(const struct sl_ev_query *query) {
-    uint32_t terminal = 1u << SL_JOB_COMPLETED | 1u << SL_JOB_FAILED | 1u << SL_JOB_CANCELLED;
-    return !query->statuses || query->statuses & terminal;
-}
-
 /* The next page of ended jobs of each shard that has more. */
 static int read_ended(struct sl_sched *self, struct sl_query *query) {
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
@@ -173,15 +239,36 @@ static int read_ended(struct sl_sched *self, struct sl_query *query) {
     return SL_OK;
 }
 
+/* Redis has a shard's jobs in the order in which they ended; the wall clock, which merges the shards, may have gone back since. */
+static void order_ended(struct sl_sched *self, struct sl_query *query) {
+    for (uint16_t i = 0; i < self->config.shard_count; i++) query->places[i].least_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < query->item_count; i++) {
+        struct sl_query_item *item = &query->items[i];
+        uint64_t *least_ms = &query->places[sl_shard_of(self, item->id)->index].least_ms;
+        if (item->n == 0) continue;
+        if (item->at_ms > *least_ms) item->at_ms = *least_ms;
+        *least_ms = item->at_ms;
+    }
+}
+
 /* All that was asked has been answered: ask for what follows from it, or answer. */
 static int go_on(struct sl_sched *self, struct sl_query *query) {
     int rc = read_jobs(self, query);
     if (rc || query->pending > 0) return rc;
     drop_unwanted(query);
-    if (query->heads_read < SL_QUERY_HEADS_MAX) rc = read_ended(self, query);
+    if (!query->live_only && query->heads_read < SL_QUERY_HEADS_MAX) rc = read_ended(self, query);
     if (rc || query->pending > 0) return rc;
+    order_ended(self, query);
     sort(query->items, query->item_count);
     return finish(self, query);
+}
+
+static int refuse_cursor(struct sl_sched *self, struct sl_query *query) {
+    const struct sl_ev_query *asked = &query->event->query;
+    (void)sl_reject(self, asked->peer, asked->message_id, NULL, SL_REJECT_BAD_REQUEST,
+                    "the cursor is not from an answer of this cluster; begin the list anew"); /* no memory: the client asks again */
+    sl_query_free(self, query);
+    return SL_OK;
 }
 
 int sl_query_list(struct sl_sched *self, struct sl_query *query) {
@@ -189,9 +276,15 @@ int sl_query_list(struct sl_sched *self, struct sl_query *query) {
     query->places = sl_alloc_take(&self->alloc, size);
     if (!query->places) return SL_E_NO_MEMORY;
     memset(query->places, 0, size);
-    for (uint16_t i = 0; i < self->config.shard_count; i++) query->places[i].over = !wants_ended(&query->event->query);
-    int rc = gather_memory(self, query);
-    if (!rc) rc = read_ended(self, query);
+    if (sl_list_cursor_read(query, query->event->query.cursor, self->config.shard_count)) return refuse_cursor(self, query);
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        struct sl_query_place *place = &query->places[i];
+        place->next_n = place->n;
+        place->next_same_n = place->same_n;
+        place->over = place->is_read || !wants_ended(&query->event->query);
+    }
+    int rc = query->ended_only ? SL_OK : gather_memory(self, query);
+    if (!rc && !query->live_only) rc = read_ended(self, query);
     if (rc || query->pending > 0) return rc;
     return go_on(self, query);
 }
@@ -207,7 +300,7 @@ static bool is_noted(const struct sl_query *query, struct sl_job_id id) {
 static int take_ended(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     struct sl_query_place *place = &query->places[reply->shard];
     query->heads_read += (uint32_t)reply->item_count;
-    place->over = reply->item_count < query->limit;
+    place->is_read = place->over = reply->item_count < query->limit;
     for (size_t i = 0; i < reply->item_count; i++) {
         struct sl_job_id id;
         place->same_n = reply->items[i].n == place->n ? place->same_n + 1 : 1;
@@ -216,7 +309,8 @@ static int take_ended(struct sl_sched *self, struct sl_query *query, const struc
         memcpy(id.bytes, reply->items[i].key.data, sizeof id.bytes);
         if (sl_job_find(&sl_shard_of(self, id)->table, id)) continue; /* memory has it */
         if (is_noted(query, id)) continue;
-        int rc = note(self, query, id, 0);
+        struct sl_query_item item = {.id = id, .n = place->n, .same_n = place->same_n};
+        int rc = note(self, query, &item);
         if (rc) return rc;
     }
     return SL_OK;
@@ -238,7 +332,7 @@ static int take_view(struct sl_sched *self, struct sl_query *query, struct sl_qu
     if (!wants(&query->event->query, job)) return SL_OK;
     sl_buf_init(&buf, &self->alloc);
     sl_view_job(self, &buf, job);
-    item->created_ms = job->created_ms;
+    item->at_ms = item->n ? job->updated_ms : job->created_ms;
     item->view = buf.failed ? NULL : sl_blob_new(&self->alloc, sl_buf_bytes(&buf));
     sl_buf_fini(&buf);
     if (!item->view) return SL_E_NO_MEMORY;

@@ -15,9 +15,12 @@ struct sl_query_moment {
     uint64_t settle_n; /* the newest settle of its shard */
 };
 
+/* A job of a list. */
 struct sl_query_item {
-    uint64_t created_ms;
+    uint64_t at_ms;  /* when it was created; when it ended, if it comes from Redis' list of ended ones */
     struct sl_job_id id;
+    uint64_t n;      /* there: the commit that ended it, which one of that commit; 0: memory had it */
+    uint64_t same_n;
     struct sl_blob *view; /* NULL: its record is on its way */
     bool asked;           /* its record has been asked for */
     struct sl_query_moment then;
@@ -27,8 +30,13 @@ struct sl_query_item {
 struct sl_query_place {
     uint64_t n;      /* of the oldest one read; 0: none was */
     uint64_t same_n; /* how many of that number were read */
+    bool is_read;    /* there are no older ones */
+    bool over;       /* nor are they needed: enough was found */
     uint32_t found;  /* jobs that are wanted */
-    bool over;       /* there are no older ones, or enough was found */
+    uint64_t least_ms; /* no job looked at so far ended earlier */
+    bool is_untold;    /* some that are wanted have no room in the answer */
+    uint64_t next_n, next_same_n; /* how far it has been told with this answer ... */
+    bool next_none;               /* ... that was all */
     uint64_t tag;    /* what is shown of this shard rests on this write ... */
     uint64_t epoch;  /* ... of this epoch */
 };
@@ -50,6 +58,12 @@ struct sl_query {
     struct sl_link link;      /* in the list of those that wait for what they show to be durable */
     /* list */
     uint32_t limit;
+    bool is_behind;                /* only live jobs behind this place are wanted, and the ended ones */
+    uint64_t after_ms;
+    struct sl_job_id after_id;
+    bool ended_only;               /* the live ones have been told */
+    bool live_only;                /* there may be more live ones than this answer can look at: the last of these follows */
+    struct sl_query_item looked_at;
     uint32_t heads_read;           /* ended jobs looked at */
     struct sl_query_place *places; /* owns, one a shard */
     struct sl_query_item *items;   /* owns */
@@ -78,8 +92,9 @@ void sl_query_send_held(struct sl_sched *self);
 /* cluster.c: stages, workers, pipelines, status: from memory, at once. */
 int sl_query_cluster(struct sl_sched *self, const struct sl_event *event);
 
-/* Answers a query with the items in buf (one msgpack array). Failure of buf: SL_E_NO_MEMORY. */
+/* Answers a query with the items in buf (one msgpack array); `next` is the cursor of what follows, empty: nothing. Failure of buf:
+ * SL_E_NO_MEMORY. */
 int sl_query_reply(struct sl_sched *self, const struct sl_ev_query *query, const struct sl_shard *rests_on,
-                   const struct sl_buf *buf);
+                   const struct sl_buf *buf, struct sl_bytes next);
 
 #endif

@@ -29,6 +29,7 @@ enum {
     SL_DOC_KEY_MAX = 4096, /* path and digest */
     SL_LABELS_MAX = 16,
     SL_LABEL_VALUE_MAX = 256,
+    SL_CURSOR_MAX = 24 << 10, /* of a list: at most 20 bytes a shard */
     SL_REASON_MAX = 8 << 10, /* error texts and sentences */
     SL_TRACEPARENT_MAX = 64,
 

@@ -133,7 +133,8 @@ class Jobs(ClusterCase):
         self.assertFalse(set(jobs) & set(listed))
         self.assertEqual(len(self.json("jobs", "list", "--limit", "2")), 2)
         self.assertGreaterEqual(len(self.json("jobs", "list", "--limit", "1000")), 6)
-        self.assertIn("from 1 to 1000", self.sluice("jobs", "list", "--limit", "1001", expected=2).stderr)
+        self.assertIn("from 1 to", self.sluice("jobs", "list", "--limit", "10000000000", expected=2).stderr)
+        self.assertIn("contradict", self.sluice("jobs", "list", "--limit", "2", "--all", expected=2).stderr)
         self.assertIn("did you mean failed", self.sluice("jobs", "list", "--status", "faild", expected=2).stderr)
 
     def test_wait_for_many_is_as_bad_as_the_worst(self):
@@ -247,6 +248,21 @@ class Large(ClusterCase):
 class Known(ClusterCase):
     """Documents that the cluster has met."""
     words = (os.path.join(cases.SOURCE, "deploy", "pipelines"),)
+
+    def test_a_list_is_as_long_as_it_was_asked_for(self):
+        documents = os.path.join(self.dev.folder, "long list")
+        os.mkdir(documents)
+        for number in range(1100):
+            with open(os.path.join(documents, f"{number}.txt"), "w", encoding="utf-8") as file:
+                file.write(f"document {number}\n")
+        self.sluice("submit", "quick", "--each", documents, "--tenant", "long", "--wait")
+        listed = self.sluice("jobs", "list", "--tenant", "long", "--all", "-o", "name").stdout.split()
+        self.assertEqual((len(listed), len(set(listed))), (1100, 1100))
+        for words in (["-q"], ["-o", "jsonl"], ["-o", "json"], []):
+            some = self.sluice("jobs", "list", "--tenant", "long", "--limit", "1050", *words).stdout
+            found = [name for name in listed[:1050] if name[:8] in some]
+            self.assertEqual(len(found), 1050, words)
+            self.assertNotIn(listed[1050], some)
 
     def test_again_does_what_is_known_once_more(self):
         folder = os.path.join(self.dev.folder, "again")

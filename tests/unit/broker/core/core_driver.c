@@ -35,6 +35,9 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
     if (effect->kind == SL_DO_ANSWER) {
         struct sl_mp_reader reader = sl_mp_reader(effect->answer.items);
         driver->answer_count = sl_mp_read_array(&reader, UINT32_MAX);
+        cr_assert_lt(effect->answer.next.size, sizeof driver->next);
+        snprintf(driver->next, sizeof driver->next, "%.*s", (int)effect->answer.next.size, (const char *)effect->answer.next.data);
+        if (driver->on_answer) driver->on_answer(driver, effect->answer.items);
     }
     if (effect->kind == SL_DO_ALARM || effect->kind == SL_DO_KEEP) {
         struct sl_bytes text = effect->kind == SL_DO_KEEP ? effect->keep.why : effect->text;
@@ -64,7 +67,7 @@ static void step(struct core_driver *driver, struct sl_event *event) {
     sl_buf_init(&after, sl_alloc_system());
     dump(driver, &before);
     event->now = driver->now;
-    event->wall_ms = 1700000000000u + driver->now / 1000000u;
+    event->wall_ms = 1700000000000u + driver->now / 1000000u - driver->wall_back_ms;
     int rc;
     while ((rc = sl_sched_step(driver->core, event, &effects)) != SL_OK) {
         cr_assert_eq(rc, SL_E_NO_MEMORY, "%s", sl_err_text(rc));

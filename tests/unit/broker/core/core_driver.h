@@ -15,6 +15,7 @@ struct core_driver {
     struct ledger_twin *twin;
     uint64_t now;
     uint8_t incarnation; /* of the core */
+    uint64_t wall_back_ms; /* how far the wall clock was set back */
     struct sl_ledger_call calls[DRIVER_CALLS_MAX]; /* not answered yet; bodies are copies */
     uint32_t first_call, call_count;
     uint32_t said[SL_DO_BYE + 1]; /* messages by kind */
@@ -24,6 +25,8 @@ struct core_driver {
     struct sl_token assigned;     /* by the newest ASSIGN */
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     uint32_t answer_count;        /* members of the newest ANSWER */
+    char next[256];               /* its cursor */
+    void (*on_answer)(struct core_driver *driver, struct sl_bytes items); /* told of each; NULL: nobody is */
     uint32_t refused_count;       /* types, by the newest WELCOME */
     uint64_t assigned_to;         /* the peer of the newest ASSIGN */
     char assigned_callable[SL_KEY_MAX + 1];
