@@ -188,8 +188,17 @@ static int print_table(const struct sl_cli *cli, const json_t *records, const st
 int sl_output_json(const struct sl_cli *cli, const json_t *value) {
     size_t flags = JSON_ENCODE_ANY;
     flags |= cli->format == SL_FORMAT_JSONL ? JSON_COMPACT : JSON_INDENT(2);
-    if (json_dumpf(value, stdout, flags) || putchar('\n') == EOF) return SL_EXIT_FAILURE;
-    return SL_EXIT_DONE;
+    char *text = json_dumps(value, flags);
+    if (!text) return SL_EXIT_FAILURE;
+    struct sl_bytes left = sl_text(text);
+    while (left.size > 0) { /* jansson leaves DEL and C1 as they are, and stdout may be a terminal */
+        size_t size = left.data[0] < 0x20 ? 0 : sl_text_control(left); /* below that it is only the layout */
+        if (size > 0) (void)printf("\\u%04x", left.data[size - 1]);
+        if (size == 0) (void)putchar(left.data[0]);
+        left = sl_bytes(left.data + (size ? size : 1), left.size - (size ? size : 1));
+    }
+    free(text);
+    return putchar('\n') == EOF ? SL_EXIT_FAILURE : SL_EXIT_DONE;
 }
 
 int sl_output_list(const struct sl_cli *cli, const json_t *records, const struct sl_column *columns, size_t column_count,

@@ -145,15 +145,26 @@ void sl_text_format(char *out_text, size_t size, const char *format, ...) {
     va_end(args);
 }
 
+size_t sl_text_control(struct sl_bytes text) {
+    if (text.size == 0) return 0;
+    uint8_t c = text.data[0];
+    if (c < 0x20 || c == 0x7f) return 1;
+    bool is_c1 = c == 0xc2 && text.size > 1 && text.data[1] >= 0x80 && text.data[1] < 0xa0; /* U+0080 to U+009F */
+    return is_c1 ? 2 : 0;
+}
+
 void sl_text_escape(struct sl_buf *buf, struct sl_bytes text) {
     bool valid = sl_utf8_is_valid(text);
+    size_t controls = 0; /* bytes of a control character that are still to come */
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
-        if (c < 0x20 || c == 0x7f || (c >= 0x80 && !valid)) {
+        if (controls == 0) controls = sl_text_control(sl_bytes(text.data + i, text.size - i));
+        if (controls > 0 || (c >= 0x80 && !valid)) {
             (void)sl_buf_format(buf, "\\x%02x", c); /* kept in buf->failed */
         } else {
             (void)sl_buf_append(buf, &c, 1); /* kept in buf->failed */
         }
+        if (controls > 0) controls--;
     }
 }
 

@@ -34,8 +34,11 @@ void sl_text_format(char *out_text, size_t size, const char *format, ...) __attr
 void sl_text_format_list(char *out_text, size_t size, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
-/* Appends text with control characters (and DEL) as \xNN, so that it cannot move a terminal's cursor or break a log line.
- * Bytes that are not UTF-8 are escaped too. Failure is kept in buf->failed. */
+/* How many bytes the control character has (C0, DEL, C1) with which UTF-8 text begins; 0: it begins with none. */
+size_t sl_text_control(struct sl_bytes text);
+
+/* Appends text with the bytes of control characters (C0, DEL and C1, which some terminals obey as UTF-8 too) as \xNN, so that it cannot
+ * move a terminal's cursor or break a log line. Bytes that are not UTF-8 are escaped too. Failure is kept in buf->failed. */
 void sl_text_escape(struct sl_buf *buf, struct sl_bytes text);
 
 /* Appends text from outside as UTF-8 of at most size_max bytes: each byte that is no UTF-8 becomes U+FFFD, and what is too long is

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/msgpack.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -38,8 +39,8 @@ static void put_character(struct sl_buf *out, struct sl_bytes character) {
         put(out, "\\n");
     } else if (c == '\t') {
         put(out, "\\t");
-    } else if (c < 0x20 || c == 0x7f) {
-        (void)sl_buf_format(out, "\\u%04x", c);
+    } else if (sl_text_control(character) > 0) { /* JSON may be printed to a terminal */
+        (void)sl_buf_format(out, "\\u%04x", character.data[character.size - 1]); /* U+0080 is C2 80, and so on */
     } else {
         (void)sl_buf_append(out, character.data, character.size);
     }

@@ -95,6 +95,13 @@ class Jobs(ClusterCase):
         listed = self.sluice("jobs", "list").stdout
         self.assertIn("/x/\\x1b[31m\\n.md@sha256:abababab -\n", listed, "escaped once, digest shortened")
         self.assertEqual(self.json("jobs", "show", job)["doc_key"], key)
+        other = "\u009b31m\x7f"
+        job = self.submit("quick", "--doc-key", other)
+        for words in (["jobs", "list"], ["jobs", "show", job], ["jobs", "show", job, "-o", "json"], ["jobs", "list", "-o", "jsonl"]):
+            shown = self.sluice(*words).stdout
+            self.assertFalse({"\u009b", "\x7f"} & set(shown), words)
+            self.assertIn("31m", shown)
+        self.assertEqual(self.json("jobs", "show", job)["doc_key"], other)
         self.assertIn(r"\x1b", self.sluice("submit", "quick", "--each", "\x1b[31m", expected=1).stderr)
         for words in (["submit", "quick", "--each", "\x1b[31m"], ["\x1b[31m"], ["--\x1b"], ["pipelines", "lint", "\x1b.yaml"]):
             self.assertNotIn("\x1b", self.dev.run(*words).stderr)

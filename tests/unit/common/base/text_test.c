@@ -120,6 +120,28 @@ Test(text, escaping_leaves_nothing_that_moves_a_cursor) {
     cr_assert(sl_bytes_is(sl_buf_bytes(&buf), "x\\xff"));
 }
 
+Test(text, escaping_knows_every_control_character) {
+    for (uint32_t code = 0; code < 0x200; code++) {
+        uint8_t utf8[2] = {(uint8_t)code};
+        size_t size = 1;
+        if (code >= 0x80) {
+            utf8[0] = (uint8_t)(0xc0 | code >> 6);
+            utf8[1] = (uint8_t)(0x80 | (code & 0x3f));
+            size = 2;
+        }
+        bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+        sl_buf_clear(&buf);
+        sl_text_escape(&buf, sl_bytes(utf8, size));
+        cr_assert_eq(buf.size, control ? 4 * size : size, "U+%04x", code);
+        cr_assert_eq(sl_text_control(sl_bytes(utf8, size)), control ? size : 0, "U+%04x", code);
+    }
+    sl_buf_clear(&buf);
+    sl_text_escape(&buf, sl_text("\xc2\x9b" "31m\xc2\x85\xc2\xa0\xe2\x82\x80"));
+    cr_assert(sl_bytes_is(sl_buf_bytes(&buf), "\\xc2\\x9b" "31m\\xc2\\x85\xc2\xa0\xe2\x82\x80"));
+    cr_assert_eq(sl_text_control(sl_bytes("\xc2", 1)), 0, "cut");
+    cr_assert_eq(sl_text_control(sl_bytes("", 0)), 0);
+}
+
 Test(text, cleaning_gives_utf8_that_fits) {
     static const struct {
         const char *text;
