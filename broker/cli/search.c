@@ -35,29 +35,76 @@ static json_t *hit_to_json(const struct sl_search_hit *hit) {
                      (json_int_t)hit->start, "end", (json_int_t)hit->end, "score", hit->score, "text", hit->snippet);
 }
 
-/* A hit for people: document and place in one line, the text below. The marks around words are ours, so that the rest can be
- * escaped. */
-static void print_hit(const struct sl_cli *cli, const struct sl_search_hit *hit) {
-    struct sl_buf text;
-    sl_buf_init(&text, sl_alloc_system());
-    sl_text_escape(&text, sl_text(hit->document));
-    (void)printf("%s%.*s%s", sl_color_start(cli->color_out, SL_COLOR_BOLD), (int)text.size, (char *)text.data,
-                 sl_color_end(cli->color_out));
-    sl_buf_clear(&text);
-    sl_text_escape(&text, sl_text(hit->section));
-    (void)printf("  %.*s  %s%llu-%llu  %.3f%s\n", (int)text.size, (char *)text.data, sl_color_start(cli->color_out, SL_COLOR_DIM),
-                 (unsigned long long)hit->start, (unsigned long long)hit->end, hit->score, sl_color_end(cli->color_out));
-    sl_buf_clear(&text);
-    const char *at = hit->snippet;
-    while (*at) {
+/* How wide the columns before the score are. */
+struct widths {
+    int document, section, place;
+};
+
+static void widen(int *width, size_t size) {
+    enum { WIDTH_MAX = 80 };
+    if (size > WIDTH_MAX) size = WIDTH_MAX;
+    if (*width < (int)size) *width = (int)size;
+}
+
+/* The width of text on a terminal that shows each character in one place; `safe` is the text as it is printed. */
+static size_t escape(struct sl_buf *safe, const char *text) {
+    size_t width = 0;
+    sl_buf_clear(safe);
+    sl_text_escape(safe, sl_text(text));
+    for (size_t i = 0; i < safe->size; i++) width += (safe->data[i] & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_cell(const struct sl_buf *safe, size_t text_width, int width) {
+    int padding = width > (int)text_width ? width - (int)text_width : 0;
+    (void)printf("%.*s%*s  ", (int)safe->size, (const char *)safe->data, padding, "");
+}
+
+/* The found text, below its place. The marks around words are ours, so that the rest can be escaped. */
+static void print_snippet(const struct sl_cli *cli, const char *snippet, struct sl_buf *text) {
+    sl_buf_clear(text);
+    for (const char *at = snippet; *at; at += *at != '\0') {
         size_t size = strcspn(at, "\001\002");
-        sl_text_escape(&text, sl_bytes(at, size));
+        sl_text_escape(text, sl_bytes(at, size));
         at += size;
         const char *mark = *at == '\001' ? sl_color_start(cli->color_out, SL_COLOR_YELLOW) : *at ? sl_color_end(cli->color_out) : "";
-        (void)sl_buf_format(&text, "%s", mark);
-        at += *at != '\0';
+        (void)sl_buf_format(text, "%s", mark);
     }
-    (void)printf("    %.*s\n", (int)text.size, (char *)text.data);
+    (void)printf("    %.*s\n", (int)text->size, (char *)text->data);
+}
+
+static size_t put_place(struct sl_buf *text, const struct sl_search_hit *hit) {
+    sl_buf_clear(text);
+    (void)sl_buf_format(text, "%llu-%llu", (unsigned long long)hit->start, (unsigned long long)hit->end);
+    return text->size;
+}
+
+static void print_hit(const struct sl_cli *cli, const struct sl_search_hit *hit, const struct widths *widths, struct sl_buf *text) {
+    size_t size = escape(text, hit->document);
+    (void)fputs(sl_color_start(cli->color_out, SL_COLOR_BOLD), stdout);
+    print_cell(text, size, widths->document);
+    (void)fputs(sl_color_end(cli->color_out), stdout);
+    size = escape(text, hit->section);
+    print_cell(text, size, widths->section);
+    (void)fputs(sl_color_start(cli->color_out, SL_COLOR_DIM), stdout);
+    size = put_place(text, hit);
+    print_cell(text, size, widths->place);
+    (void)printf("%.3f%s\n", hit->score, sl_color_end(cli->color_out));
+    print_snippet(cli, hit->snippet, text);
+}
+
+static void print_table(const struct sl_cli *cli, const struct sl_search_results *results) {
+    struct widths widths = {.document = (int)strlen("DOCUMENT"), .section = (int)strlen("SECTION"), .place = (int)strlen("BYTES")};
+    struct sl_buf text;
+    sl_buf_init(&text, sl_alloc_system());
+    for (size_t i = 0; i < results->count; i++) {
+        widen(&widths.document, escape(&text, results->hits[i].document));
+        widen(&widths.section, escape(&text, results->hits[i].section));
+        widen(&widths.place, put_place(&text, &results->hits[i]));
+    }
+    if (results->count > 0)
+        (void)printf("%-*s  %-*s  %-*s  %s\n", widths.document, "DOCUMENT", widths.section, "SECTION", widths.place, "BYTES", "SCORE");
+    for (size_t i = 0; i < results->count; i++) print_hit(cli, &results->hits[i], &widths, &text);
     sl_buf_fini(&text);
 }
 
@@ -72,8 +119,8 @@ static void print_name(const struct sl_search_results *results, size_t index) {
 
 static int print_results(const struct sl_cli *cli, const struct sl_search_results *results) {
     json_t *records = json_array();
+    if (cli->format == SL_FORMAT_TABLE) print_table(cli, results);
     for (size_t i = 0; i < results->count; i++) {
-        if (cli->format == SL_FORMAT_TABLE) print_hit(cli, &results->hits[i]);
         if (cli->format == SL_FORMAT_NAME) print_name(results, i);
         if (cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL)
             (void)json_array_append_new(records, hit_to_json(&results->hits[i]));
