@@ -21,7 +21,10 @@ Test(embed, texts_that_share_words_are_near) {
     cr_assert_float_eq(cosine(text, text), 1, 1e-6);
     cr_assert_float_eq(cosine("Mixed CASE words", "mixed case, words!"), 1, 1e-6);
     cr_assert_gt(cosine(text, "redistribution in source forms"), cosine(text, "the quick brown fox"));
-    cr_assert_lt(cosine("a b", "b a"), 0.999, "the order of words counts");
+    cr_assert_lt(cosine("red green blue", "blue red green"), 0.999, "the order of words counts");
+    cr_assert_float_eq(cosine("the licence of the work", "A licence for this WORK"), 1, 1e-6, "small words do not count");
+    cr_assert_float_eq(cosine("to be or not to be", "To be, or not to be"), 1, 1e-6, "unless there are no others");
+    cr_assert_gt(cosine("warranty", "licence licence licence licence warranty"), 0.3, "what comes again drowns nothing");
     cr_assert_float_eq(cosine("!!! ...", text), 0, 1e-9);
 }
 
