@@ -350,7 +350,7 @@ static int take_job(struct sl_sched *self, struct sl_query *query, const struct 
     SL_ASSERT(item);
     if (sl_query_is_late(self, item->id, &item->then)) {
         item->asked = false;
-        return SL_OK;
+        return item->again_count++ < SL_QUERY_AGAIN_MAX ? SL_OK : SL_E_AGAIN;
     }
     if (job) {
         bool fill = !job->facts && !job->corrupt;

@@ -43,6 +43,8 @@ struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_i
     return (struct sl_query_moment){.in_memory = job,
                                     .whole = job && !job->cold,
                                     .settling = job && job->settling,
+                                    .unsettled = job && job->first_unsettled > 0,
+                                    .at = job ? job->at : 0,
                                     .settle_n = shard->settle_n};
 }
 
@@ -50,7 +52,8 @@ bool sl_query_is_late(struct sl_sched *self, struct sl_job_id id, const struct s
     const struct sl_shard *shard = sl_shard_of(self, id);
     const struct sl_job *job = sl_job_find(&shard->table, id);
     if (!sl_shard_is_open(shard)) return false;
-    return job ? job->cold && (then->whole || then->settling || then->settle_n != shard->settle_n) : then->in_memory;
+    if (!job) return then->in_memory;
+    return job->cold && (then->whole || then->settling || then->unsettled || then->at != job->at);
 }
 
 static int read_job(struct sl_sched *self, struct sl_query *query, struct sl_job_id id) {
@@ -271,23 +274,22 @@ static int watch_found(struct sl_sched *self, struct sl_query *query, const stru
 
 /* Besides, the history of a job in memory is whole only with what a settle took from it, and that may have been on its way. */
 static bool has_hole(struct sl_sched *self, const struct sl_query *query) {
-    enum { AGAIN_MAX = 16 };
     bool history = query->purpose == SL_QUERY_FOR_ANSWER && query->event->query.what == SL_QUERY_EVENTS;
     const struct sl_shard *shard = sl_shard_of(self, query->read_id);
-    if (!history || query->again_count > AGAIN_MAX || !sl_job_find(&shard->table, query->read_id)) return false;
+    if (!history || query->again_count >= SL_QUERY_AGAIN_MAX || !sl_job_find(&shard->table, query->read_id)) return false;
     return query->then.settling || query->then.settle_n != shard->settle_n;
 }
 
 /* Redis would not read: that is no answer. A follower hears nothing, and asks again. */
-static int refuse(struct sl_sched *self, const struct sl_query *query) {
+static int refuse(struct sl_sched *self, const struct sl_query *query, const char *why) {
     if (query->purpose == SL_QUERY_FOR_WATCH) return SL_OK;
     uint64_t re, peer = asker(query, &re);
-    return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "Redis could not be read; the broker's log says more");
+    return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "%s", why);
 }
 
 static int take_reply(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     if (reply->status != SL_LEDGER_OK) {
-        (void)refuse(self, query); /* no memory: the client asks again */
+        (void)refuse(self, query, "Redis could not be read; the broker's log says more"); /* no memory: the client asks again */
         return SL_E_AGAIN;
     }
     if (query->resolving) {
@@ -295,10 +297,16 @@ static int take_reply(struct sl_sched *self, struct sl_query *query, const struc
         return resolve_next(self, query);
     }
     if (query->purpose == SL_QUERY_FOR_ANSWER && query->event->query.what == SL_QUERY_JOBS) {
-        return sl_query_listed(self, query, reply);
+        int rc = sl_query_listed(self, query, reply);
+        if (rc == SL_E_AGAIN) (void)refuse(self, query, "a job of this list changes faster than it can be read"); /* as above */
+        return rc;
     }
     bool again = query->purpose != SL_QUERY_FOR_WATCH &&
                  (sl_query_is_late(self, query->read_id, &query->then) || has_hole(self, query));
+    if (again && query->again_count == SL_QUERY_AGAIN_MAX) {
+        (void)refuse(self, query, "this job changes faster than it can be read"); /* no memory: the client asks again */
+        return SL_E_AGAIN;
+    }
     if (again) {
         query->again_count++;
         return read_job(self, query, query->read_id);

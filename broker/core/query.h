@@ -12,6 +12,8 @@ struct sl_query_moment {
     bool in_memory;
     bool whole;        /* with all its parts */
     bool settling;     /* its record was on its way */
+    bool unsettled;    /* parts of it were not in Redis yet, nor on their way */
+    uint64_t at;       /* the newest commit that had changed it */
     uint64_t settle_n; /* the newest settle of its shard */
 };
 
@@ -24,6 +26,7 @@ struct sl_query_item {
     struct sl_blob *view; /* NULL: its record is on its way */
     bool asked;           /* its record has been asked for */
     struct sl_query_moment then;
+    uint32_t again_count; /* how often its record came too late */
 };
 
 /* How far a list has read the ended jobs of a shard, newest first. */
@@ -73,8 +76,12 @@ struct sl_query {
 struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpose, const struct sl_event *event);
 
 struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_id id);
-/* Whether memory has given away what the reply at hand cannot have: Redis must be asked again. */
+/* Whether memory has given away what the reply at hand cannot have: Redis must be asked again. Only changes of the job itself make it so,
+ * whatever else its shard settles. */
 bool sl_query_is_late(struct sl_sched *self, struct sl_job_id id, const struct sl_query_moment *then);
+
+/* So often a question asks again for one job; then its asker is told to come back. */
+enum { SL_QUERY_AGAIN_MAX = 16 };
 
 /* answer.c: about one job; the query stays the caller's. */
 int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);

@@ -1,9 +1,11 @@
 /* Questions whose reads race with the settles of what they ask about: reads and writes go over two connections. */
+#include "core/query.h"
 #include "core_driver.h"
 #include "sim/shapes.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct core_driver driver;
 
@@ -61,6 +63,107 @@ Test(query, a_queued_job_that_gave_its_parts_away_is_not_parked) {
     go_on();
     cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
     cr_assert_eq(driver.said[SL_DO_ALARM], 0);
+}
+
+/* Jobs behind those that are kept in memory for what starts next: written, and cold. */
+static struct sl_job_id submit_cold(void) {
+    struct sl_job_id last = {{0}};
+    for (int i = 0; i < 60; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "c%d", i);
+        last = driver_submit(&driver, 0, key, false);
+    }
+    driver_wait(&driver, 1000);
+    return last;
+}
+
+static uint32_t reads_left(void) {
+    struct sl_ledger_call call;
+    uint32_t count = 0;
+    for (; driver_take(&driver, SL_LEDGER_READ_JOB, &call); count++) free((void *)(uintptr_t)call.body.data);
+    return count;
+}
+
+Test(query, what_the_shard_settles_of_others_costs_no_second_read) {
+    driver_init(&driver, 0);
+    struct sl_job_id job = submit_cold();
+    struct sl_ledger_call call;
+    struct sl_ledger_reply read;
+    const struct sl_shard *shard = sl_shard_of(driver.core, job);
+    uint64_t settle_n = shard->settle_n;
+    cr_assert(sl_job_find(&shard->table, job)->cold);
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_JOB, job);
+    cr_assert(driver_take(&driver, SL_LEDGER_READ_JOB, &call));
+    driver_perform(&driver, &call, &read);
+    driver.holds = false;
+    for (int i = 0; i < 20 && shard->settle_n == settle_n; i++) { /* until one of the same shard has ended */
+        driver_result(&driver, SL_OUTCOME_DONE);
+        driver_wait(&driver, 200);
+    }
+    cr_assert_neq(shard->settle_n, settle_n);
+    driver.holds = true;
+    driver_deliver(&driver, &read);
+    cr_assert_eq(reads_left(), 0);
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
+}
+
+/* As if memory had held each job that is asked for, and given it away. */
+static void make_late(void) {
+    struct sl_list *reads = &driver.core->reads;
+    for (struct sl_link *link = sl_list_first(reads); link; link = sl_list_next(reads, link)) {
+        struct sl_query *query = SL_CONTAINER(link, struct sl_read, link)->query;
+        if (!query) continue;
+        query->then.in_memory = true;
+        for (uint32_t i = 0; i < query->item_count; i++) query->items[i].then.in_memory = true;
+    }
+}
+
+/* How often Redis is asked for a job's record until the question has ended. */
+static uint32_t ask_late(void) {
+    struct sl_ledger_call call;
+    struct sl_ledger_reply read;
+    uint32_t count = 0;
+    while (driver_take(&driver, SL_LEDGER_READ_JOB, &call)) {
+        count++;
+        cr_assert_leq(count, 1 + SL_QUERY_AGAIN_MAX, "it ends");
+        driver_perform(&driver, &call, &read);
+        make_late();
+        driver_deliver(&driver, &read);
+        while (driver_take(&driver, SL_LEDGER_READ_ENDED, &call)) {
+            driver_perform(&driver, &call, &read);
+            driver_deliver(&driver, &read);
+        }
+    }
+    return count;
+}
+
+Test(query, asking_again_has_an_end) {
+    driver_init(&driver, 0);
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_JOB, sl_job_id_make(sl_text("salt"), sl_text("default"), "key", sl_text("nobody's")));
+    cr_assert_eq(ask_late(), 1 + SL_QUERY_AGAIN_MAX);
+    cr_assert_eq(driver.said[SL_DO_REJECTED], 1);
+    cr_assert_eq(driver.rejected, SL_REJECT_NOT_READY);
+}
+
+Test(query, a_list_that_asks_again_has_an_end) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 0, "job", false);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_wait(&driver, 300); /* ended, and out of memory */
+    struct sl_ledger_call call;
+    struct sl_ledger_reply read;
+    driver.holds = true;
+    driver_query(&driver, SL_QUERY_JOBS, (struct sl_job_id){{0}});
+    while (driver_take(&driver, SL_LEDGER_READ_ENDED, &call)) {
+        driver_perform(&driver, &call, &read);
+        driver_deliver(&driver, &read);
+    }
+    cr_assert_eq(ask_late(), 1 + SL_QUERY_AGAIN_MAX);
+    cr_assert_eq(driver.said[SL_DO_REJECTED], 1);
+    cr_assert_eq(driver.rejected, SL_REJECT_NOT_READY);
+    cr_assert_eq(driver.said[SL_DO_ANSWER], 0);
 }
 
 Test(query, a_list_waits_for_what_it_shows) {
