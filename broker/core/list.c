@@ -128,9 +128,9 @@ static void drop_unwanted(struct sl_query *query) {
 }
 
 static int refuse(struct sl_sched *self, struct sl_query *query) {
-    const struct sl_ev_query *asked = &query->event->query;
-    (void)sl_reject(self, asked->peer, asked->message_id, NULL, SL_REJECT_NOT_READY,
-                    "the broker does not hold all shards of this list any more"); /* no memory: the client asks again */
+    uint64_t re, peer = sl_query_asker(query, &re);
+    (void)sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY,
+                    "the broker does not hold all shards any more that this rests on"); /* no memory: the client asks again */
     sl_query_free(self, query);
     return SL_OK;
 }
@@ -199,8 +199,8 @@ static int reply_with(struct sl_sched *self, struct sl_query *query) {
     return SL_OK;
 }
 
-/* A list rests on several shards, and a message can wait for one only: so the list itself waits until all of it is durable. */
-static int finish(struct sl_sched *self, struct sl_query *query) {
+/* Such an answer rests on several shards, and a message can wait for one only: so the query itself waits until all of it is durable. */
+int sl_query_finish(struct sl_sched *self, struct sl_query *query) {
     bool durable = true;
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
         const struct sl_query_place *place = &query->places[i];
@@ -209,7 +209,12 @@ static int finish(struct sl_sched *self, struct sl_query *query) {
         if (!sl_shard_is_open(shard) || shard->epoch != place->epoch) return refuse(self, query);
         durable = durable && shard->n_durable >= place->tag;
     }
-    if (durable) return reply_with(self, query);
+    if (durable && !query->resolving) return reply_with(self, query);
+    if (durable) {
+        sl_query_say_absent(self, query);
+        sl_query_free(self, query);
+        return SL_OK;
+    }
     sl_list_append(&self->held_queries, &query->link);
     return SL_OK;
 }
@@ -218,7 +223,7 @@ void sl_query_send_held(struct sl_sched *self) {
     for (size_t left = self->held_queries.count; left > 0; left--) {
         struct sl_link *link = sl_list_first(&self->held_queries);
         sl_list_remove(&self->held_queries, link);
-        (void)finish(self, SL_CONTAINER(link, struct sl_query, link));
+        (void)sl_query_finish(self, SL_CONTAINER(link, struct sl_query, link));
     }
 }
 
@@ -260,7 +265,7 @@ static int go_on(struct sl_sched *self, struct sl_query *query) {
     if (rc || query->pending > 0) return rc;
     order_ended(self, query);
     sort(query->items, query->item_count);
-    return finish(self, query);
+    return sl_query_finish(self, query);
 }
 
 static int refuse_cursor(struct sl_sched *self, struct sl_query *query) {

@@ -27,7 +27,7 @@ void sl_query_set_id(struct sl_query *query, struct sl_job_id id) {
     query->read_id = id;
 }
 
-static uint64_t asker(const struct sl_query *query, uint64_t *out_re) {
+uint64_t sl_query_asker(const struct sl_query *query, uint64_t *out_re) {
     bool cancel = query->purpose == SL_QUERY_FOR_CANCEL;
     *out_re = cancel ? query->event->cancel_job.message_id : query->event->query.message_id;
     return cancel ? query->event->cancel_job.peer : query->event->query.peer;
@@ -109,22 +109,46 @@ static void match_memory(struct sl_sched *self, struct sl_query *query, const st
     }
 }
 
-static int finish_resolve(struct sl_sched *self, struct sl_query *query) {
-    uint64_t re, peer = asker(query, &re);
+void sl_query_say_absent(struct sl_sched *self, const struct sl_query *query) {
+    uint64_t re, peer = sl_query_asker(query, &re);
     struct sl_bytes text = asked_job(query);
-    int size = (int)text.size;
-    const char *name = (const char *)text.data;
+    (void)sl_reject(self, peer, re, NULL, SL_REJECT_UNKNOWN_JOB, "there is no job \"%.*s\"; see: sluice jobs list", (int)text.size,
+                    (const char *)text.data); /* no memory: the client asks again */
+}
+
+/* That no job begins so may be said by nobody but the owner of all shards, and it shows in a write of each that it still is that. */
+static int prove_absent(struct sl_sched *self, struct sl_query *query) {
+    size_t size = self->config.shard_count * sizeof *query->places;
+    query->places = sl_alloc_take(&self->alloc, size);
+    if (!query->places) return SL_E_NO_MEMORY;
+    memset(query->places, 0, size);
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        struct sl_shard *shard = &self->shards[i];
+        int rc = sl_shard_is_open(shard) ? sl_shard_prove(self, shard) : SL_E_AGAIN;
+        if (rc == SL_E_AGAIN) {
+            uint64_t re, peer = sl_query_asker(query, &re);
+            (void)sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY,
+                            "the broker does not hold all shards, so the job may be in another one"); /* no memory: as above */
+            sl_query_free(self, query);
+            return SL_OK;
+        }
+        if (rc) return rc;
+        query->places[i].tag = sl_shard_tag(shard);
+        query->places[i].epoch = shard->epoch;
+    }
+    return sl_query_finish(self, query);
+}
+
+static int finish_resolve(struct sl_sched *self, struct sl_query *query) {
+    uint64_t re, peer = sl_query_asker(query, &re);
+    struct sl_bytes text = asked_job(query);
+    if (query->match_count == 0) return prove_absent(self, query);
     if (query->match_count == 1) {
         query->resolving = false;
         return read_job(self, query, query->match);
     }
-    enum sl_reject code = query->match_count ? SL_REJECT_AMBIGUOUS_JOB : SL_REJECT_UNKNOWN_JOB;
-    if (query->match_count) {
-        (void)sl_reject(self, peer, re, NULL, code, "%u jobs begin with \"%.*s\"; give more digits", query->match_count,
-                        size, name);
-    } else {
-        (void)sl_reject(self, peer, re, NULL, code, "there is no job \"%.*s\"; see: sluice jobs list", size, name);
-    }
+    (void)sl_reject(self, peer, re, NULL, SL_REJECT_AMBIGUOUS_JOB, "%u jobs begin with \"%.*s\"; give more digits",
+                    query->match_count, (int)text.size, (const char *)text.data); /* no memory: the client asks again */
     sl_query_free(self, query);
     return SL_OK;
 }
@@ -146,7 +170,7 @@ static int resolve(struct sl_sched *self, struct sl_query *query) {
     struct sl_bytes text = asked_job(query);
     if (sl_id_from_text(text, id.bytes) == SL_OK) return read_job(self, query, id);
     if (!prefix_from_text(text, &prefix)) {
-        uint64_t re, peer = asker(query, &re);
+        uint64_t re, peer = sl_query_asker(query, &re);
         (void)sl_reject(self, peer, re, NULL, SL_REJECT_BAD_REQUEST,
                         "\"%.*s\" is no job id: give at least %d of its hex digits", (int)text.size,
                         (const char *)text.data, PREFIX_DIGITS_MIN);
@@ -176,7 +200,7 @@ static int begin(struct sl_sched *self, struct sl_query *query, int (*first)(str
     uint64_t re, peer;
     int refused;
     if (!query) return SL_E_NO_MEMORY;
-    peer = asker(query, &re);
+    peer = sl_query_asker(query, &re);
     if (sl_reads_are_full(self, peer, re, &refused)) {
         sl_query_free(self, query);
         return refused;
@@ -283,7 +307,7 @@ static bool has_hole(struct sl_sched *self, const struct sl_query *query) {
 /* Redis would not read: that is no answer. A follower hears nothing, and asks again. */
 static int refuse(struct sl_sched *self, const struct sl_query *query, const char *why) {
     if (query->purpose == SL_QUERY_FOR_WATCH) return SL_OK;
-    uint64_t re, peer = asker(query, &re);
+    uint64_t re, peer = sl_query_asker(query, &re);
     return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "%s", why);
 }
 

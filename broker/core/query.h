@@ -73,6 +73,9 @@ struct sl_query {
     uint32_t item_count, item_capacity;
 };
 
+/* Who asked, and as what message. Not of WATCH. */
+uint64_t sl_query_asker(const struct sl_query *query, uint64_t *out_re);
+
 struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpose, const struct sl_event *event);
 
 struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_id id);
@@ -93,8 +96,15 @@ enum { SL_QUERY_HEADS_MAX = 10000 };
 int sl_query_list(struct sl_sched *self, struct sl_query *query);
 int sl_query_listed(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
 
-/* Lists that waited for what they show to be durable leave, or are refused when a shard was lost. */
+/* Ends a query that rests on the tags of its places: answers it now if they are durable, else holds it. One of a list of jobs, or of a
+ * prefix that no job has. */
+int sl_query_finish(struct sl_sched *self, struct sl_query *query);
+
+/* Those that waited for what they rest on to be durable leave, or are refused when a shard was lost. */
 void sl_query_send_held(struct sl_sched *self);
+
+/* on_query.c: says that no job begins with the prefix. */
+void sl_query_say_absent(struct sl_sched *self, const struct sl_query *query);
 
 /* cluster.c: stages, workers, pipelines, status: from memory, at once. */
 int sl_query_cluster(struct sl_sched *self, const struct sl_event *event);

@@ -65,6 +65,58 @@ Test(query, a_queued_job_that_gave_its_parts_away_is_not_parked) {
     cr_assert_eq(driver.said[SL_DO_ALARM], 0);
 }
 
+/* Asks for a prefix that no job has, and answers the reads. */
+static void ask_prefix(const char *prefix) {
+    struct sl_event query = {.kind = SL_EV_QUERY};
+    struct sl_ledger_call call;
+    struct sl_ledger_reply read;
+    query.query = (struct sl_ev_query){.peer = DRIVER_PEER_CLIENT, .message_id = 2, .what = SL_QUERY_JOB, .job = sl_text(prefix)};
+    driver_step(&driver, &query);
+    while (driver_take(&driver, SL_LEDGER_READ_ENDED, &call)) {
+        driver_perform(&driver, &call, &read);
+        driver_deliver(&driver, &read);
+    }
+}
+
+Test(query, that_no_job_has_a_prefix_is_proved_in_every_shard) {
+    driver_init(&driver, 0);
+    driver.holds = true;
+    ask_prefix("abcdef");
+    cr_assert_eq(driver.said[SL_DO_REJECTED], 0, "another owner may have such a job by now");
+    struct sl_ledger_call beat;
+    struct sl_ledger_reply reply;
+    for (uint32_t left = 2; left > 0; left--) {
+        cr_assert(driver_take(&driver, SL_LEDGER_BEAT, &beat));
+        driver_perform(&driver, &beat, &reply);
+        cr_assert_eq(driver.said[SL_DO_REJECTED], 0, "%u shards are not proved", left);
+        driver_deliver(&driver, &reply);
+    }
+    cr_assert_eq(driver.said[SL_DO_REJECTED], 1);
+    cr_assert_eq(driver.rejected, SL_REJECT_UNKNOWN_JOB);
+}
+
+Test(query, who_has_lost_a_shard_does_not_say_that_there_is_no_job) {
+    driver_init(&driver, 0);
+    driver.holds = true;
+    ask_prefix("abcdef");
+    struct sl_ledger_call beat;
+    struct sl_ledger_reply reply;
+    cr_assert(driver_take(&driver, SL_LEDGER_BEAT, &beat));
+    driver_perform(&driver, &beat, &reply);
+    reply.status = SL_LEDGER_FENCED;
+    driver_deliver(&driver, &reply);
+    cr_assert(driver_take(&driver, SL_LEDGER_RESUME, &beat));
+    driver_perform(&driver, &beat, &reply);
+    reply.epoch++; /* another broker's */
+    memset(reply.owner.bytes, 7, sizeof reply.owner.bytes);
+    driver_deliver(&driver, &reply);
+    cr_assert_eq(driver.said[SL_DO_REJECTED], 1);
+    cr_assert_eq(driver.rejected, SL_REJECT_NOT_READY);
+    ask_prefix("abcdef");
+    cr_assert_eq(driver.said[SL_DO_REJECTED], 2);
+    cr_assert_eq(driver.rejected, SL_REJECT_NOT_READY, "nor who holds only some");
+}
+
 /* Jobs behind those that are kept in memory for what starts next: written, and cold. */
 static struct sl_job_id submit_cold(void) {
     struct sl_job_id last = {{0}};
