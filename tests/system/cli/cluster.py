@@ -101,7 +101,7 @@ def await_end(pid):
 class Dev:
     """A running `sluice dev`."""
 
-    def __init__(self, *words, data=None, listen="ipc", timing=QUICK, path=None):
+    def __init__(self, *words, data=None, listen="ipc", timing=QUICK, path=None, program=SLUICE):
         self.folder = tempfile.mkdtemp(prefix="sluice-cli-")
         self.data = data or os.path.join(self.folder, "data")
         self.pipelines = os.path.join(self.folder, "pipelines")
@@ -109,7 +109,7 @@ class Dev:
         for name, text in PIPELINES.items():
             with open(os.path.join(self.pipelines, f"{name}.yaml"), "w", encoding="utf-8") as file:
                 file.write(f'name: {name}\nversion: "2026-01-15"\n{text}')
-        self.words = [SLUICE, "dev", self.pipelines, "--data", self.data, "--listen", listen, "--slots", "2",
+        self.words = [program, "dev", self.pipelines, "--data", self.data, "--listen", listen, "--slots", "2",
                       "--timing", timing, *words]
         self.path = path
         self.start()

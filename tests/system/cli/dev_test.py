@@ -171,6 +171,25 @@ class Life(unittest.TestCase):
         self.assertEqual(dev.stop(), 0)
 
 
+class Installed(unittest.TestCase):
+    def test_it_runs_from_another_place_with_what_it_brought(self):
+        need_programs()
+        with tempfile.TemporaryDirectory(prefix="in stalled ") as prefix:
+            subprocess.run(["cmake", "--install", cases.BUILD, "--prefix", prefix], check=True, capture_output=True)
+            shared = os.path.join(prefix, "share", "sluice")
+            dev = Dev(os.path.join(shared, "pipelines"), "--policies", os.path.join(shared, "policies.yaml"),
+                      program=os.path.join(prefix, "bin", "sluice"))
+            self.addCleanup(dev.close)
+            self.assertIsNotNone(dev.endpoint, dev.said())
+            ended = dev.run("submit", "auto", "--each", __file__, "--wait")
+            self.assertEqual(ended.returncode, 0, ended.stderr)
+            for pid in all_below(dev.process.pid):
+                program = os.readlink(f"/proc/{pid}/exe")
+                self.assertTrue(program.startswith(prefix) or "redis" in program, program)
+            self.assertTrue(os.path.exists(os.path.join(shared, "redis.conf")))
+            self.assertEqual(dev.stop(), 0)
+
+
 class Refusals(unittest.TestCase):
     """What it says when it cannot start, and with which exit code."""
     @classmethod
