@@ -28,8 +28,8 @@ int sl_run_stages_list(struct sl_cli *cli) {
 
 int sl_run_workers_list(struct sl_cli *cli) {
     static const struct sl_column columns[] = {
-        {"WORKER", "name", SL_COLUMN_TEXT},          {"SLOTS", "slots", SL_COLUMN_NUMBER},
-        {"BUSY", "in_flight", SL_COLUMN_NUMBER},     {"SINCE", "since", SL_COLUMN_AGO},
+        {"WORKER", "name", SL_COLUMN_TEXT},          {"TASKS", "in_flight", SL_COLUMN_NUMBER},
+        {"AT MOST", "slots", SL_COLUMN_NUMBER},      {"SINCE", "since", SL_COLUMN_AGO},
         {"TYPES", "types", SL_COLUMN_LIST},
     };
     return list(cli, "workers", columns, sizeof columns / sizeof *columns, "name");

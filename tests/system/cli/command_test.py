@@ -426,6 +426,8 @@ class Cluster(ClusterCase):
         workers = self.json("workers", "list")
         self.assertEqual(sorted(worker["name"] for worker in workers), ["worker-1", "worker-2"])
         self.assertIn("noop", [stage["type"] for stage in self.json("stages", "list")])
+        listed = self.sluice("workers", "list").stdout
+        self.assertRegex(listed, r"\AWORKER +TASKS AT MOST SINCE +TYPES\n", "a worker of two slots takes four tasks")
 
     def test_plugins_are_explained(self):
         self.assertIn("probe", self.sluice("plugin", "list", "-o", "name").stdout)
