@@ -123,7 +123,7 @@ static int setup_workers(struct sl_dev *self) {
     const char *isolation = sl_cli_flag(self->cli, SL_FLAG_ISOLATION);
     if (isolation && strcmp(isolation, "host") != 0 && strcmp(isolation, "inline") != 0)
         return sl_cli_fail(self->cli, SL_EXIT_USAGE, "--isolation \"%.32s\" is not known; say host or inline", isolation);
-    if (sl_cli_flag(self->cli, SL_FLAG_PLUGINS)) sl_plugins_warn(self->cli);
+    sl_plugins_warn(self->cli);
     self->workers = calloc(self->worker_count + 1, sizeof *self->workers);
     if (!self->workers) return sl_cli_fail(self->cli, SL_EXIT_FAILURE, "out of memory");
     for (uint32_t i = 0; i < self->worker_count; i++) {

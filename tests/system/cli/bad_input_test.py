@@ -219,6 +219,11 @@ class Plugins(unittest.TestCase):
             dev = Dev("--workers", "0", "--plugin-path", "/nonexistent")
             self.addCleanup(dev.close)
             self.assertIn("/nonexistent cannot be read", dev.said())
+            os.environ["SLUICE_PLUGIN_PATH"] = "/nowhere"
+            self.addCleanup(os.environ.pop, "SLUICE_PLUGIN_PATH")
+            dev = Dev("--workers", "0")
+            self.addCleanup(dev.close)
+            self.assertIn("/nowhere cannot be read", dev.said())
 
 
 class Redis(unittest.TestCase):
