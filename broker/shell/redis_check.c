@@ -18,6 +18,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What to do about a cluster that another version of Sluice has made. */
+#define OTHER_VERSION \
+    "use a broker of the cluster's version, or begin anew with an empty Redis (sluice dev: another --data; quickstart: remove build/quickstart)."
+
 enum { VERSION_MIN = 70015, SCAN_PAGE = 1000, HEX_SIZE = 33 };
 
 /* One check: the connection, and where sentences go. */
@@ -214,15 +218,15 @@ static int compare_cluster(const struct check *self, const redisReply *hash, str
     }
     if (format_number != SL_CLUSTER_FORMAT) {
         return refuse(self, SL_E_REFUSED,
-                      "the cluster in Redis at %s has format %" PRIu64 " and this broker reads %d: use a broker of the "
-                      "cluster's version.", self->address, format_number, SL_CLUSTER_FORMAT);
+                      "the cluster in Redis at %s has format %" PRIu64 " and this broker reads %d: " OTHER_VERSION, self->address,
+                      format_number, SL_CLUSTER_FORMAT);
     }
     char hex[HEX_SIZE];
     library_hex(hex);
     if (strcmp(library->str, hex) != 0) {
         return refuse(self, SL_E_REFUSED,
-                      "the cluster in Redis at %s runs function library %.40s and this broker brings %s: use a broker of the "
-                      "cluster's version.", self->address, library->str, hex);
+                      "the cluster in Redis at %s runs function library %.40s and this broker brings %s: " OTHER_VERSION, self->address,
+                      library->str, hex);
     }
     if (self->what->shards && self->what->shards != shard_count) {
         return refuse(self, SL_E_REFUSED,
@@ -265,8 +269,8 @@ static int check_library(const struct check *self) {
         const redisReply *library = list->element[0], *code = library->type == REDIS_REPLY_ARRAY ? field_of(library, "library_code") : NULL;
         if (code && sl_bytes_equal(sl_bytes(code->str, code->len), text)) return SL_OK;
         return refuse(self, SL_E_REFUSED,
-                      "Redis at %s runs another function library %s than this broker brings: use a broker of the cluster's "
-                      "version.", self->address, SL_LEDGER_LIBRARY_NAME);
+                      "Redis at %s runs another function library %s than this broker brings: " OTHER_VERSION, self->address,
+                      SL_LEDGER_LIBRARY_NAME);
     }
     if (!self->what->create) {
         return refuse(self, SL_E_REFUSED,
