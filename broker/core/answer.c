@@ -1,6 +1,8 @@
 /* Answers about one job: itself, its history, its run state. */
 #include "query.h"
 
+enum { RESULT_DEPTH = 2 /* around a value that stands among the results of a run state */ };
+
 int sl_query_reply(struct sl_sched *self, const struct sl_ev_query *query, const struct sl_shard *rests_on,
                    const struct sl_buf *buf, struct sl_bytes next) {
     int rc = sl_effects_reserve(self, 1);
@@ -127,7 +129,7 @@ static int put_output(struct sl_sched *self, struct sl_buf *buf, const struct sl
     sl_buf_init(&items, &self->alloc);
     for (uint32_t i = 0; i < pairs; i++) {
         struct sl_bytes key = sl_mp_read_str(&reader, SL_NAME_MAX);
-        struct sl_bytes value = sl_mp_read_raw(&reader, SL_VALUE_DEPTH_MAX);
+        struct sl_bytes value = sl_mp_read_raw(&reader, SL_VALUE_DEPTH_MAX + RESULT_DEPTH);
         if (query->name.size && !sl_bytes_equal(query->name, key)) continue;
         count++;
         sl_mp_map(&items, 2);

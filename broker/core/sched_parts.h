@@ -149,7 +149,8 @@ int sl_type_learn(struct sl_sched *self, struct sl_type *type, const struct sl_s
 void sl_view_job(struct sl_sched *self, struct sl_buf *buf, const struct sl_job *job);
 /* Appends the events of one piece of history as maps; adds their number to *count. */
 void sl_view_history(struct sl_buf *buf, const struct sl_job *job, struct sl_bytes history, uint32_t *count);
-/* The run state: state keys to values, the later stage in the DAG winning. */
+/* The run state: state keys to values, the later stage in the DAG winning; and SL_RESULTS_KEY to {stage: {type, output}} of the stages
+ * whose output stands under no state key, if there are any. */
 void sl_view_state(struct sl_buf *buf, const struct sl_job *job);
 
 /* watch.c */

@@ -276,7 +276,38 @@ static uint32_t put_values(struct sl_buf *buf, const struct sl_job *job, bool wr
     return count;
 }
 
+/* Whether a stage's output stands under no state key: it is told as the stage's result. */
+static bool is_result(const struct sl_blob *record, struct sl_output *out_output) {
+    return record && sl_output_read(sl_blob_bytes(record), out_output) == SL_OK && out_output->value_count == 0 &&
+           out_output->output.size > 0;
+}
+
+static uint32_t count_results(const struct sl_job *job) {
+    struct sl_output output;
+    uint32_t count = 0;
+    for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) count += is_result(job->run->stages[i].output, &output);
+    return count;
+}
+
+static void put_results(struct sl_buf *buf, const struct sl_job *job, uint32_t count) {
+    const struct sl_pipeline *pipeline = job->pipeline->pipeline;
+    struct sl_output output;
+    sl_mp_key(buf, SL_RESULTS_KEY);
+    sl_mp_map(buf, count);
+    for (uint16_t i = 0; i < pipeline->stage_count; i++) {
+        uint16_t stage = pipeline->topological[i];
+        if (!is_result(job->run->stages[stage].output, &output)) continue;
+        sl_mp_str(buf, pipeline->stages[stage].name);
+        sl_mp_map(buf, 2);
+        put_text(buf, "type", output.type);
+        sl_mp_key(buf, "output");
+        sl_mp_raw(buf, output.output);
+    }
+}
+
 void sl_view_state(struct sl_buf *buf, const struct sl_job *job) {
-    sl_mp_map(buf, put_values(buf, job, false));
+    uint32_t results = count_results(job);
+    sl_mp_map(buf, put_values(buf, job, false) + (results > 0));
     (void)put_values(buf, job, true);
+    if (results > 0) put_results(buf, job, results);
 }

@@ -82,7 +82,7 @@ static bool is_identifier(struct sl_bytes text, bool dots) {
 }
 
 bool sl_text_is_state_key(struct sl_bytes text) {
-    return is_identifier(text, false);
+    return is_identifier(text, false) && !sl_bytes_is(text, SL_RESULTS_KEY);
 }
 
 bool sl_text_is_field(struct sl_bytes text) {

@@ -14,7 +14,10 @@ const char *sl_text_suggest(struct sl_bytes word, const char *const *candidates,
 /* Whether text is 1 to SL_NAME_MAX bytes of [A-Za-z0-9_-]. */
 bool sl_text_is_name(struct sl_bytes text);
 
-/* Whether text is a state key: [A-Za-z_][A-Za-z0-9_]*, at most SL_NAME_MAX bytes (seed, row 9). */
+/* Where a run state has the outputs of stages without a state key. */
+#define SL_RESULTS_KEY "results"
+
+/* Whether text is a state key: [A-Za-z_][A-Za-z0-9_]* but SL_RESULTS_KEY, at most SL_NAME_MAX bytes (seed, row 9). */
 bool sl_text_is_state_key(struct sl_bytes text);
 
 /* Whether text is a ledger field: [A-Za-z_][A-Za-z0-9_.]*, at most SL_NAME_MAX bytes. */

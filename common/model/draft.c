@@ -98,7 +98,8 @@ static void check_state_keys(struct sl_draft *self, const struct sl_draft_list *
         const struct sl_draft_text *key = &keys->items[i];
         if (!sl_text_is_state_key(key->text)) {
             sl_draft_refuse(self, key->mark, NULL,
-                            "state key \"%.*s\" must be a letter or \"_\", then letters, digits or \"_\", at most %d",
+                            "state key \"%.*s\" must be a letter or \"_\", then letters, digits or \"_\", at most %d; \"" SL_RESULTS_KEY
+                            "\" is taken for the outputs of stages without one",
                             SL_SHOWN(key->text), SL_NAME_MAX);
         } else if (has_before(keys, i)) {
             sl_draft_refuse(self, key->mark, NULL, "state key \"%.*s\" is named twice", SL_SHOWN(key->text));

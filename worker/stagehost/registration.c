@@ -62,7 +62,7 @@ static int check_names(const sluice_registration *copy, char *error, size_t erro
     }
     if (!list_is_fine(copy->state_keys, SL_STATE_KEYS_MAX, is_state_key, &name)) {
         return refuse(error, error_size, type,
-                      "has the state key \"%.64s\": at most 16 different ones of [A-Za-z_][A-Za-z0-9_]* are allowed", name);
+                      "has the state key \"%.64s\": at most 16 different ones of [A-Za-z_][A-Za-z0-9_]* are allowed, and not " SL_RESULTS_KEY, name);
     }
     if (!list_is_fine(copy->dependencies, SL_DEPENDENCIES_MAX, is_dependency, &name)) {
         return refuse(error, error_size, type,

@@ -149,7 +149,7 @@ typedef struct sluice_registration {
     const char *stage_type;          /* required, [A-Za-z0-9_-]{1,64} */
     const char *description;         /* required, not blank */
     const char *version;             /* of the plugin's code, e.g. "1.2.0"; "0.0.0" when NULL */
-    const char *const *state_keys;   /* NULL-terminated; each [A-Za-z_][A-Za-z0-9_]*, at most 64 bytes, at most 16 */
+    const char *const *state_keys;   /* NULL-terminated; each [A-Za-z_][A-Za-z0-9_]* but "results", at most 64 bytes, at most 16 */
     const char *const *dependencies; /* NULL-terminated: stage types, or "@ledger", "@payload", "@state"; at most 16 */
     const char *config_schema;       /* JSON Schema (the subset that Sluice states) of `config`, as JSON text */
     const char *resources;           /* labels that operators match, e.g. "gpu=1"; NULL for none */

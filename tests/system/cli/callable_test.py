@@ -131,10 +131,10 @@ class Callables(ClusterCase):
 
     def test_replace_is_what_decides_between_a_function_and_a_plugin(self):
         self.apply("kept", "  - {name: a, type: noop}\n", named("libacme.so:register_noop"))
-        self.assertEqual(self.output("kept"), {})
+        self.assertNotIn("said", self.output("kept"))
         self.apply("replaced", "  - {name: a, type: noop}\n", named("libacme.so:register_noop", replace=True))
         self.assertEqual(self.output("replaced"), {"said": "replaced"})
-        self.assertEqual(self.output("quick"), {}, "other pipelines keep the plugin's")
+        self.assertNotIn("said", self.output("quick"), "other pipelines keep the plugin's")
 
     def test_a_pipeline_that_replaces_waits_until_the_workers_have_looked(self):
         self.apply("late", "  - {name: a, type: noop}\n", named("libacme.so:register_late", replace=True))
@@ -150,7 +150,7 @@ class Callables(ClusterCase):
         for name, function, why in (("absent", "libabsent.so:register", "libabsent.so is in no directory of the plugin path"),
                                     ("nowhere", "libacme.so:nowhere", "has no function nowhere")):
             self.apply(name, "  - {name: a, type: noop}\n", named(function, replace=True))
-            self.assertEqual(self.output(name), {})
+            self.assertNotIn("said", self.output(name))
             self.assertIn(why, self.dev.said())
             self.apply(name + "-only", "  - {name: a, type: acme-gone}\n", named(function))
             submitted = self.sluice("submit", name + "-only")
@@ -160,7 +160,7 @@ class Callables(ClusterCase):
     def test_a_function_that_crashes_costs_its_probe_only(self):
         workers = self.dev.children()["sluice-worker"]
         self.apply("crashing", "  - {name: a, type: noop}\n", named("libacme.so:register_nothing", replace=True))
-        self.assertEqual(self.output("crashing"), {})
+        self.assertNotIn("said", self.output("crashing"))
         self.assertIn("killed the process that loaded it by SIGABRT", self.dev.said())
         self.assertEqual(self.dev.children()["sluice-worker"], workers)
 

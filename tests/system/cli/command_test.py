@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from cluster import SLUICE, ClusterCase, cases, environment, run
+from cluster import ROOT, SLUICE, ClusterCase, cases, environment, run
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -83,11 +83,20 @@ class Jobs(ClusterCase):
     def test_output_and_events(self):
         job = self.submit("quick", "--input", "-", stdin='{"a": 1}')
         self.sluice("wait", job)
-        self.assertIsInstance(self.json("jobs", "output", job), dict)
+        results = {"one": {"type": "noop", "output": None}, "two": {"type": "echo", "output": None}}
+        self.assertEqual(self.json("jobs", "output", job), {"results": results}, "no stage of this pipeline has a state key")
         self.sluice("jobs", "output", job, "no_such_key", expected=3)
         events = self.json("jobs", "events", job)
         self.assertEqual([event["n"] for event in events], sorted(event["n"] for event in events))
         self.assertTrue(all({"n", "at", "event"} <= set(event) for event in events))
+
+    def test_what_has_no_state_key_stands_among_the_results(self):
+        self.sluice("pipelines", "apply", os.path.join(os.path.dirname(ROOT), "deploy/pipelines/hello.yaml"))
+        job = self.submit("hello", "--input", "-", stdin='{"a": 1}')
+        self.sluice("wait", job)
+        echoed = {"type": "echo", "output": {"a": 1}}
+        self.assertEqual(self.json("jobs", "output", job), {"results": {"first": echoed, "second": echoed}})
+        self.assertEqual(self.json("jobs", "output", job, "results")["second"], echoed)
 
     def test_texts_from_anywhere_steer_no_terminal(self):
         key = "/x/\x1b[31m\\n.md@sha256:" + "ab" * 32

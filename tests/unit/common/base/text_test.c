@@ -61,6 +61,8 @@ Test(text, names_keys_and_fields_have_their_letters) {
     cr_assert_not(sl_text_is_name(sl_text("a b")));
     cr_assert_not(sl_text_is_name(sl_text("a.b")));
     cr_assert(sl_text_is_state_key(sl_text("_chunks2")));
+    cr_assert(sl_text_is_state_key(sl_text("result")));
+    cr_assert_not(sl_text_is_state_key(sl_text("results")));
     cr_assert_not(sl_text_is_state_key(sl_text("2chunks")));
     cr_assert_not(sl_text_is_state_key(sl_text("a-b")));
     cr_assert_not(sl_text_is_state_key(sl_text("a.b")));
