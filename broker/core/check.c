@@ -116,6 +116,8 @@ static void check_sessions(struct checker *self) {
         const struct sl_session *session = SL_CONTAINER(link, struct sl_session, link);
         in_flight += session->in_flight.count;
         slots += session->slots;
+        const struct sl_session *newest = sl_session_of_peer(self->sched, session->peer);
+        claim(self, newest && newest->number >= session->number, "the newest session of a peer is found by it");
     }
     claim(self, in_flight == self->assigned, "each assigned attempt is on one session's list");
     claim(self, in_flight == self->sched->slots_used, "the count of used slots is right");

@@ -143,12 +143,12 @@ int sl_on_hello(struct sl_sched *self, const struct sl_event *event) {
     struct sl_bytes *refused = sl_step_block(self, (hello->type_count + 1) * sizeof *refused);
     uint32_t refused_count = 0;
     int rc = sl_effects_reserve(self, 8 + hello->in_flight_count);
+    if (!rc) rc = sl_idmap_reserve(&self->peers, 1);
     if (rc || !refused) return SL_E_NO_MEMORY;
     struct sl_session *session = make_session(self, hello);
     if (!session) return SL_E_NO_MEMORY;
     if (same_peer && same_peer != older) (void)sl_session_lost(self, same_peer, false);
-    sl_list_append(&self->sessions, &session->link);
-    self->slots_total += session->slots;
+    sl_session_begin(self, session);
     rc = offer_types(self, session, hello, refused, &refused_count);
     welcome(self, session, refused, refused_count);
     sl_callables_tell(self, session);

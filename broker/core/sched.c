@@ -29,6 +29,7 @@ static void init_lists(struct sl_sched *self) {
     sl_list_init(&self->once_list);
     sl_heap_init(&self->timers, &self->alloc);
     sl_idmap_init(&self->pipelines, &self->alloc, self->config.hash_seed);
+    sl_idmap_init(&self->peers, &self->alloc, self->config.hash_seed);
     sl_idmap_init(&self->lookups, &self->alloc, self->config.hash_seed);
     sl_idmap_init(&self->watches, &self->alloc, self->config.hash_seed);
     sl_idmap_init(&self->onces, &self->alloc, self->config.hash_seed);
@@ -66,6 +67,7 @@ static void free_sessions(struct sl_sched *self) {
     while ((link = sl_list_first(&self->sessions))) {
         (void)sl_session_lost(self, SL_CONTAINER(link, struct sl_session, link), true);
     }
+    sl_idmap_fini(&self->peers);
 }
 
 static void free_reads(struct sl_sched *self) {

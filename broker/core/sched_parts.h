@@ -126,7 +126,9 @@ void sl_session_let_go(struct sl_sched *self, struct sl_session *session, const 
 void sl_session_let_go_unnamed(struct sl_sched *self, struct sl_session *session);
 void sl_session_let_go_all(struct sl_sched *self, struct sl_session *session);
 
-struct sl_session *sl_session_of_peer(struct sl_sched *self, uint64_t peer);
+struct sl_session *sl_session_of_peer(const struct sl_sched *self, uint64_t peer);
+/* Puts a new session where it is found; room in `peers` was reserved. An older one of the same peer is found no more. */
+void sl_session_begin(struct sl_sched *self, struct sl_session *session);
 int sl_session_lost(struct sl_sched *self, struct sl_session *session, bool at_once);
 int sl_sessions_tick(struct sl_sched *self);
 struct sl_stage_run *sl_attempt_find(struct sl_sched *self, const struct sl_token *token);

@@ -42,6 +42,7 @@ struct sl_offer {
 
 /* One worker's session. */
 struct sl_session {
+    uint8_t peer_id[16]; /* first: the id table reads it there; the peer's number, and zeros */
     struct sl_link link; /* in the list of all, in the order of arrival */
     uint64_t peer;
     uint64_t number;
@@ -127,6 +128,7 @@ struct sl_sched {
     struct sl_policy *policies; /* owns, names too */
     uint32_t policy_count;
     struct sl_list sessions;
+    struct sl_idmap peers;       /* the newest session of each peer */
     uint64_t sessions_ticked_at; /* ns */
     uint64_t heard_least;        /* ns; no session was heard earlier than that */
     uint64_t heard_by;           /* ns; until then what was said while this broker was stopped may still come */

@@ -10,11 +10,23 @@ static struct sl_session *session_of(struct sl_link *link) {
     return SL_CONTAINER(link, struct sl_session, link);
 }
 
-struct sl_session *sl_session_of_peer(struct sl_sched *self, uint64_t peer) {
-    for (struct sl_link *link = sl_list_first(&self->sessions); link; link = sl_list_next(&self->sessions, link)) {
-        if (session_of(link)->peer == peer) return session_of(link);
-    }
-    return NULL;
+static void make_peer_id(uint64_t peer, uint8_t out_id[16]) {
+    memset(out_id, 0, 16);
+    memcpy(out_id, &peer, sizeof peer);
+}
+
+struct sl_session *sl_session_of_peer(const struct sl_sched *self, uint64_t peer) {
+    uint8_t id[16];
+    make_peer_id(peer, id);
+    return sl_idmap_find(&self->peers, id);
+}
+
+void sl_session_begin(struct sl_sched *self, struct sl_session *session) {
+    make_peer_id(session->peer, session->peer_id);
+    (void)sl_idmap_remove(&self->peers, session->peer_id);
+    sl_idmap_insert(&self->peers, session);
+    sl_list_append(&self->sessions, &session->link);
+    self->slots_total += session->slots;
 }
 
 struct sl_token sl_attempt_token(const struct sl_sched *self, const struct sl_stage_run *stage) {
@@ -50,6 +62,7 @@ static void free_session(struct sl_sched *self, struct sl_session *session) {
     }
     sl_alloc_give(&self->alloc, session->offers, session->offer_capacity * sizeof *session->offers);
     sl_alloc_give(&self->alloc, session->defined, session->defined_capacity * sizeof *session->defined);
+    if (sl_session_of_peer(self, session->peer) == session) (void)sl_idmap_remove(&self->peers, session->peer_id);
     sl_list_remove(&self->sessions, &session->link);
     self->slots_total -= session->slots;
     sl_alloc_give(&self->alloc, session, sizeof *session);
