@@ -24,7 +24,10 @@ enum sl_ledger_verb {
     SL_LEDGER_READ_LIVE,  /* a page of the live records, from cursor (0: the start) */
     SL_LEDGER_READ_LOG,   /* at most count log entries with number > n, in order */
     SL_LEDGER_READ_JOB,   /* everything stored of one job: items "live" (head), "gone" (tombstone) and each field of its own key */
-    SL_LEDGER_READ_ENDED  /* at most count ended jobs with commit number < n (0: from the newest), newest first */
+    SL_LEDGER_READ_ENDED, /* at most count ended jobs with commit number < n (0: from the newest), newest first */
+    SL_LEDGER_READ_OLDEST, /* at most count ended jobs, oldest first */
+    SL_LEDGER_READ_RECORD, /* of one ended job its record alone: item "r", or none */
+    SL_LEDGER_READ_GONE   /* a page of the tombstones, from cursor (0: the start) */
 };
 
 /* One call. Views are borrowed until the step that follows. */
@@ -45,10 +48,10 @@ struct sl_ledger_call {
                                     256 bytes and 1,000 items; SET has one item, HSET and ZADD have pairs (a score is a
                                     whole number of at most 15 digits), DEL has none; "lease" and "log" are refused.
                                     What breaks this is FAILED with "BAD ..." and nothing is performed */
-    struct sl_job_id job;        /* READ_JOB */
-    uint64_t cursor;             /* READ_LIVE; READ_ENDED: how many to pass over, to page through jobs that ended in
-                                    one commit */
-    uint32_t count;              /* READ_LOG, READ_ENDED: 1 to 10,000 (others are taken as the nearest) */
+    struct sl_job_id job;        /* READ_JOB, READ_RECORD */
+    uint64_t cursor;             /* READ_LIVE, READ_GONE; READ_ENDED: how many to pass over, to page through jobs that
+                                    ended in one commit; READ_OLDEST: how many to pass over */
+    uint32_t count;              /* READ_LOG, READ_ENDED, READ_OLDEST: 1 to 10,000 (others are taken as the nearest) */
 };
 
 enum sl_ledger_status {
@@ -61,9 +64,9 @@ enum sl_ledger_status {
 };
 
 struct sl_ledger_item {
-    struct sl_bytes key;   /* READ_LIVE: 16-byte id; READ_JOB: field; READ_ENDED: 16-byte id */
-    struct sl_bytes value; /* READ_LIVE: head; READ_LOG: batch; READ_JOB: value */
-    uint64_t n;            /* READ_LOG, READ_ENDED: number of the commit */
+    struct sl_bytes key;   /* READ_LIVE, READ_GONE, READ_ENDED, READ_OLDEST: 16-byte id; READ_JOB, READ_RECORD: field */
+    struct sl_bytes value; /* READ_LIVE: head; READ_GONE: tombstone; READ_LOG: batch; READ_JOB, READ_RECORD: value */
+    uint64_t n;            /* READ_LOG, READ_ENDED, READ_OLDEST: number of the commit */
 };
 
 /* The reply to one call. Views are borrowed until the step returns. Numbers of a lease that does not exist are 0, its owner
@@ -85,7 +88,7 @@ struct sl_ledger_reply {
     struct sl_bytes text;
     const struct sl_ledger_item *items;
     size_t item_count;
-    uint64_t cursor; /* READ_LIVE: of the next page; 0: that was the last */
+    uint64_t cursor; /* READ_LIVE, READ_GONE: of the next page; 0: that was the last */
 };
 
 #endif

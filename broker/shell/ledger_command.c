@@ -234,10 +234,10 @@ static uint64_t count_of(const struct sl_ledger_call *call) {
     return call->count < SL_LEDGER_COUNT_MAX ? call->count : SL_LEDGER_COUNT_MAX;
 }
 
-static void add_read_live(struct sl_buf *out, const struct sl_ledger_call *call) {
+static void add_scan(struct sl_buf *out, const struct sl_ledger_call *call, const char *key) {
     put_head(out, '*', 5);
     put_text(out, "HSCAN");
-    put_key_text(out, call->shard, "live");
+    put_key_text(out, call->shard, key);
     put_number(out, call->cursor);
     put_text(out, "COUNT");
     put_number(out, SL_LEDGER_LIVE_PAGE);
@@ -253,11 +253,15 @@ static void add_read_log(struct sl_buf *out, const struct sl_ledger_call *call) 
     put_number(out, count_of(call));
 }
 
+static void put_own_key(struct sl_buf *out, const struct sl_ledger_call *call) {
+    uint8_t own[2 + sizeof call->job.bytes] = {'j', ':'};
+    memcpy(own + 2, call->job.bytes, sizeof call->job.bytes);
+    put_key(out, call->shard, sl_bytes(own, sizeof own));
+}
+
 /* One transaction: a settle that moves the job between its keys is seen whole or not at all. */
 static void add_read_job(struct sl_buf *out, const struct sl_ledger_call *call) {
     struct sl_bytes id = sl_bytes(call->job.bytes, sizeof call->job.bytes);
-    uint8_t own[2 + sizeof call->job.bytes] = {'j', ':'};
-    memcpy(own + 2, id.data, id.size);
     put_head(out, '*', 1);
     put_text(out, "MULTI");
     put_head(out, '*', 3);
@@ -270,9 +274,16 @@ static void add_read_job(struct sl_buf *out, const struct sl_ledger_call *call) 
     put_bulk(out, id);
     put_head(out, '*', 2);
     put_text(out, "HGETALL");
-    put_key(out, call->shard, sl_bytes(own, sizeof own));
+    put_own_key(out, call);
     put_head(out, '*', 1);
     put_text(out, "EXEC");
+}
+
+static void add_read_record(struct sl_buf *out, const struct sl_ledger_call *call) {
+    put_head(out, '*', 3);
+    put_text(out, "HGET");
+    put_own_key(out, call);
+    put_text(out, "r");
 }
 
 static void put_score_below(struct sl_buf *out, uint64_t n) {
@@ -296,6 +307,18 @@ static void add_read_ended(struct sl_buf *out, const struct sl_ledger_call *call
     put_number(out, count_of(call));
 }
 
+static void add_read_oldest(struct sl_buf *out, const struct sl_ledger_call *call) {
+    put_head(out, '*', 8);
+    put_text(out, "ZRANGEBYSCORE");
+    put_key_text(out, call->shard, "ended");
+    put_text(out, "-inf");
+    put_text(out, "+inf");
+    put_text(out, "WITHSCORES");
+    put_text(out, "LIMIT");
+    put_number(out, call->cursor < INT64_MAX ? call->cursor : INT64_MAX);
+    put_number(out, count_of(call));
+}
+
 uint32_t sl_ledger_command_add(struct sl_buf *out, const struct sl_ledger_call *call) {
     switch (call->verb) {
     case SL_LEDGER_COMMIT: add_commit(out, call); return 0;
@@ -305,10 +328,13 @@ uint32_t sl_ledger_command_add(struct sl_buf *out, const struct sl_ledger_call *
     case SL_LEDGER_ACQUIRE: add_acquire(out, call); return 0;
     case SL_LEDGER_RESUME:
     case SL_LEDGER_READ_LEASE: add_resume(out, call); return 0;
-    case SL_LEDGER_READ_LIVE: add_read_live(out, call); return 0;
+    case SL_LEDGER_READ_LIVE: add_scan(out, call, "live"); return 0;
     case SL_LEDGER_READ_LOG: add_read_log(out, call); return 0;
     case SL_LEDGER_READ_JOB: add_read_job(out, call); return 4;
     case SL_LEDGER_READ_ENDED: add_read_ended(out, call); return 0;
+    case SL_LEDGER_READ_OLDEST: add_read_oldest(out, call); return 0;
+    case SL_LEDGER_READ_RECORD: add_read_record(out, call); return 0;
+    case SL_LEDGER_READ_GONE: add_scan(out, call, "gone"); return 0;
     }
     SL_ASSERT(!"a verb of the ledger");
     return 0;

@@ -219,7 +219,7 @@ static void read_lease(struct decoding *self, const redisReply *reply) {
 
 /* Reads. */
 
-static void read_live(struct decoding *self, const redisReply *reply) {
+static void read_page(struct decoding *self, const redisReply *reply) {
     redisReply *const *members = members_of(self, reply, 2);
     if (!members || !reserve_items(self, members[1]->elements / 2 + 1)) return;
     self->out->cursor = number_of(self, members[0]);
@@ -262,6 +262,10 @@ static void read_job(struct decoding *self, const redisReply *reply) {
     add_pairs(self, members[2]);
 }
 
+static void read_record(struct decoding *self, const redisReply *reply) {
+    if (reserve_items(self, 1)) add_part(self, "r", reply);
+}
+
 static void read_ended(struct decoding *self, const redisReply *reply) {
     redisReply *const *members = members_of(self, reply, SIZE_MAX);
     if (!members || reply->elements % 2 != 0 || !reserve_items(self, reply->elements / 2 + 1)) {
@@ -284,10 +288,13 @@ static void read_any(struct decoding *self, const redisReply *reply) {
     case SL_LEDGER_ACQUIRE: read_acquire(self, reply); return;
     case SL_LEDGER_RESUME:
     case SL_LEDGER_READ_LEASE: read_lease(self, reply); return;
-    case SL_LEDGER_READ_LIVE: read_live(self, reply); return;
+    case SL_LEDGER_READ_LIVE:
+    case SL_LEDGER_READ_GONE: read_page(self, reply); return;
     case SL_LEDGER_READ_LOG: read_log(self, reply); return;
     case SL_LEDGER_READ_JOB: read_job(self, reply); return;
-    case SL_LEDGER_READ_ENDED: read_ended(self, reply); return;
+    case SL_LEDGER_READ_ENDED:
+    case SL_LEDGER_READ_OLDEST: read_ended(self, reply); return;
+    case SL_LEDGER_READ_RECORD: read_record(self, reply); return;
     }
     SL_ASSERT(!"a verb of the ledger");
 }

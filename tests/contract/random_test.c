@@ -166,9 +166,9 @@ static enum sl_ledger_verb some_verb(void) {
     static const struct {
         enum sl_ledger_verb verb;
         unsigned weight;
-    } verbs[] = {{SL_LEDGER_COMMIT, 40}, {SL_LEDGER_SETTLE, 30},    {SL_LEDGER_BEAT, 10},      {SL_LEDGER_RELEASE, 2},
+    } verbs[] = {{SL_LEDGER_COMMIT, 40}, {SL_LEDGER_SETTLE, 28},    {SL_LEDGER_BEAT, 10},      {SL_LEDGER_RELEASE, 2},
                  {SL_LEDGER_ACQUIRE, 10}, {SL_LEDGER_RESUME, 4},     {SL_LEDGER_READ_LEASE, 1}, {SL_LEDGER_READ_LOG, 1},
-                 {SL_LEDGER_READ_JOB, 1}, {SL_LEDGER_READ_ENDED, 1}};
+                 {SL_LEDGER_READ_JOB, 1}, {SL_LEDGER_READ_ENDED, 1}, {SL_LEDGER_READ_OLDEST, 1}, {SL_LEDGER_READ_RECORD, 1}};
     uint64_t at = below(100);
     size_t i = 0;
     while (at >= verbs[i].weight) at -= verbs[i++].weight;

@@ -33,7 +33,7 @@ struct reply_copy reply_copy_make(const struct sl_ledger_reply *reply) {
         self.items[i].key = keep(&at, reply->items[i].key);
         self.items[i].value = keep(&at, reply->items[i].value);
     }
-    bool ordered = reply->verb == SL_LEDGER_READ_LOG || reply->verb == SL_LEDGER_READ_ENDED;
+    bool ordered = reply->verb == SL_LEDGER_READ_LOG || reply->verb == SL_LEDGER_READ_ENDED || reply->verb == SL_LEDGER_READ_OLDEST;
     if (!ordered) qsort(self.items, reply->item_count, sizeof *self.items, by_key);
     self.reply.items = self.items;
     return self;

@@ -386,6 +386,56 @@ Test(ledger, lists_ended_jobs_newest_first_and_through_equal_numbers) {
     cr_assert(both_call(&both, call)->item_count == 0);
 }
 
+Test(ledger, lists_ended_jobs_oldest_first_behind_those_passed_over) {
+    expect(acquire_call(0, 0, 1, 'a'), SL_LEDGER_OK, 0);
+    struct sl_ledger_call call = read_call(SL_LEDGER_READ_OLDEST);
+    call.count = 3;
+    cr_assert(both_call(&both, call)->item_count == 0, "there is no such key yet");
+    settle_begin(&both);
+    for (uint64_t i = 0; i < 20; i++) {
+        char score[8];
+        struct sl_job_id job = job_of((i + 1) * 0x9e3779b97f4a7c15u);
+        snprintf(score, sizeof score, "%u", (unsigned)(20 - i / 3));
+        settle_add(&both, "ZADD", sl_text("ended"), 2, (struct sl_bytes[]){sl_text(score), sl_bytes(job.bytes, 16)});
+    }
+    expect(settle_call(&both, 1, 'a', 0, 0), SL_LEDGER_OK, 1);
+    const struct sl_ledger_reply *reply = both_call(&both, call);
+    cr_assert(reply->item_count == 3 && reply->items[0].n == 14 && reply->items[2].n == 15);
+    for (call.cursor = 0; call.cursor < 24; call.cursor += 3) (void)both_call(&both, call); /* compares */
+    call.cursor = UINT64_MAX;
+    cr_assert(both_call(&both, call)->item_count == 0);
+}
+
+Test(ledger, gives_the_record_of_an_ended_job_alone) {
+    struct sl_job_id job = job_of(77);
+    uint8_t own[18] = {'j', ':'};
+    memcpy(own + 2, job.bytes, 16);
+    expect(acquire_call(0, 0, 1, 'a'), SL_LEDGER_OK, 0);
+    struct sl_ledger_call call = read_call(SL_LEDGER_READ_RECORD);
+    call.job = job;
+    cr_assert(both_call(&both, call)->item_count == 0);
+    settle_begin(&both);
+    settle_add(&both, "HSET", sl_bytes(own, 18), 4,
+               (struct sl_bytes[]){sl_text("p"), sl_text("payload"), sl_text("r"), sl_bytes("\0\xff", 2)});
+    expect(settle_call(&both, 1, 'a', 0, 0), SL_LEDGER_OK, 1);
+    const struct sl_ledger_reply *reply = both_call(&both, call);
+    cr_assert(reply->item_count == 1 && sl_bytes_is(reply->items[0].key, "r") && reply->items[0].value.size == 2);
+}
+
+Test(ledger, gives_the_tombstones_in_pages) {
+    expect(acquire_call(0, 0, 1, 'a'), SL_LEDGER_OK, 0);
+    struct sl_ledger_call call = read_call(SL_LEDGER_READ_GONE);
+    cr_assert(both_call(&both, call)->item_count == 0);
+    settle_begin(&both);
+    for (uint64_t i = 0; i < 20; i++) {
+        struct sl_job_id job = job_of(i);
+        settle_add(&both, "HSET", sl_text("gone"), 2, (struct sl_bytes[]){sl_bytes(job.bytes, 16), sl_text("tombstone")});
+    }
+    expect(settle_call(&both, 1, 'a', 0, 0), SL_LEDGER_OK, 1);
+    const struct sl_ledger_reply *reply = both_call(&both, call);
+    cr_assert(reply->item_count == 20 && reply->cursor == 0 && sl_bytes_is(reply->items[7].value, "tombstone"));
+}
+
 Test(ledger, keeps_its_shards_apart) {
     const uint16_t shards[] = {0, 7, 10, 99, 100, 1023};
     for (size_t i = 0; i < sizeof shards / sizeof *shards; i++) {

@@ -66,7 +66,7 @@ static void note_damage(struct sim_world *world, const struct sl_ledger_call *ca
         world->redis->harmed_n[call->shard] = 0; /* the first thing that looks damaged is named, and that may be this */
         return;
     }
-    if (call->verb != SL_LEDGER_READ_JOB) memcpy(id.bytes, item->key.data, sizeof id.bytes);
+    if (call->verb != SL_LEDGER_READ_JOB && call->verb != SL_LEDGER_READ_RECORD) memcpy(id.bytes, item->key.data, sizeof id.bytes);
     struct sim_job *job = sim_oracle_job(world, id);
     SL_ASSERT(job);
     job->damaged = true;

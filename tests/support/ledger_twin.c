@@ -233,10 +233,13 @@ int ledger_twin_call(struct ledger_twin *self, const struct sl_ledger_call *call
     case SL_LEDGER_ACQUIRE: acquire(shard, call, out_reply); break;
     case SL_LEDGER_RESUME:
     case SL_LEDGER_READ_LEASE: tell_lease(&shard->lease, out_reply); break;
-    case SL_LEDGER_READ_LIVE: twin_read_live(self, shard, call, out_reply); break;
+    case SL_LEDGER_READ_LIVE:
+    case SL_LEDGER_READ_GONE: twin_read_page(self, shard, call, out_reply); break;
     case SL_LEDGER_READ_LOG: twin_read_log(self, shard, call, out_reply); break;
     case SL_LEDGER_READ_JOB: twin_read_job(self, shard, call, out_reply); break;
-    case SL_LEDGER_READ_ENDED: twin_read_ended(self, shard, call, out_reply); break;
+    case SL_LEDGER_READ_ENDED:
+    case SL_LEDGER_READ_OLDEST: twin_read_ended(self, shard, call, out_reply); break;
+    case SL_LEDGER_READ_RECORD: twin_read_record(self, shard, call, out_reply); break;
     }
     return 0;
 }

@@ -49,12 +49,14 @@ const char *twin_settle_refusal(struct ledger_twin *self, struct sl_bytes body);
 /* Performs operations that were not refused. false: a key is of another type; what stood before that operation is done. */
 bool twin_settle_perform(struct ledger_store *store, struct sl_bytes body);
 
-void twin_read_live(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
+void twin_read_page(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                     struct sl_ledger_reply *reply);
 void twin_read_log(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                    struct sl_ledger_reply *reply);
 void twin_read_job(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                    struct sl_ledger_reply *reply);
+void twin_read_record(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
+                      struct sl_ledger_reply *reply);
 void twin_read_ended(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                      struct sl_ledger_reply *reply);
 

@@ -49,12 +49,13 @@ static void add_item(struct ledger_twin *self, struct sl_ledger_reply *reply, st
 }
 
 /* The cursor is the sequence number of the last field given: fields that stay are never passed over. */
-void twin_read_live(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
+void twin_read_page(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                     struct sl_ledger_reply *reply) {
-    const struct store_key *live = key_of(shard, sl_text("live"), STORE_HASH, reply);
-    if (!live) return;
+    const char *name = call->verb == SL_LEDGER_READ_GONE ? "gone" : "live";
+    const struct store_key *hash = key_of(shard, sl_text(name), STORE_HASH, reply);
+    if (!hash) return;
     (void)items_for(self, LIVE_PAGE);
-    for (struct sl_link *link = sl_list_first(&live->fields); link; link = sl_list_next(&live->fields, link)) {
+    for (struct sl_link *link = sl_list_first(&hash->fields); link; link = sl_list_next(&hash->fields, link)) {
         const struct store_field *field = field_at(link);
         if (field->sequence <= call->cursor) continue;
         if (reply->item_count == LIVE_PAGE) {
@@ -87,11 +88,23 @@ static void add_field_of(struct ledger_twin *self, const struct twin_shard *shar
     if (field) add_item(self, reply, sl_text(name), value_bytes(field->value), 0);
 }
 
-void twin_read_job(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
-                   struct sl_ledger_reply *reply) {
+static const struct store_key *own_key(const struct twin_shard *shard, const struct sl_ledger_call *call,
+                                       struct sl_ledger_reply *reply) {
     uint8_t name[18] = {'j', ':'};
     memcpy(name + 2, call->job.bytes, 16);
-    const struct store_key *own = key_of(shard, sl_bytes(name, sizeof name), STORE_HASH, reply);
+    return key_of(shard, sl_bytes(name, sizeof name), STORE_HASH, reply);
+}
+
+void twin_read_record(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
+                      struct sl_ledger_reply *reply) {
+    const struct store_field *field = store_field(&shard->store, own_key(shard, call, reply), sl_text("r"));
+    (void)items_for(self, 1);
+    if (field) add_item(self, reply, sl_text("r"), value_bytes(field->value), 0);
+}
+
+void twin_read_job(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
+                   struct sl_ledger_reply *reply) {
+    const struct store_key *own = own_key(shard, call, reply);
     (void)items_for(self, 2 + (own ? own->fields.count : 0));
     add_field_of(self, shard, "live", call, reply);
     add_field_of(self, shard, "gone", call, reply);
@@ -129,10 +142,12 @@ void twin_read_ended(struct ledger_twin *self, const struct twin_shard *shard, c
                      struct sl_ledger_reply *reply) {
     const struct store_key *ended = key_of(shard, sl_text("ended"), STORE_ZSET, reply);
     if (!ended) return;
-    size_t count = sort_ended(self, ended, call->n);
+    bool oldest = call->verb == SL_LEDGER_READ_OLDEST;
+    size_t count = sort_ended(self, ended, oldest ? 0 : call->n);
     (void)items_for(self, count);
     for (uint64_t i = call->cursor; i < count && reply->item_count < count_of(call); i++) {
-        add_item(self, reply, name_bytes(self->sorted[i]), sl_bytes(NULL, 0), self->sorted[i]->score);
+        const struct store_field *field = self->sorted[oldest ? count - 1 - i : i];
+        add_item(self, reply, name_bytes(field), sl_bytes(NULL, 0), field->score);
     }
 }
 

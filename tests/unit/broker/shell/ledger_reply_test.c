@@ -60,7 +60,7 @@ Test(ledger_reply, tells_not_now_from_never) {
     static const char *const now[] = {"-LOADING Redis is loading", "-MISCONF x", "-READONLY x", "-BUSY Redis is busy", "-OOM x",
                                       "-NOAUTH x", "-NOPERM x", "-MASTERDOWN x", "-NOREPLICAS x", "-TRYAGAIN x", "-CLUSTERDOWN x", "-BUSY"};
     static const char *const never[] = {"-ERR Function not found", "-WRONGTYPE x", "-BUSYKEY x", "-OOMX", "-", "- LOADING"};
-    for (size_t verb = SL_LEDGER_COMMIT; verb <= SL_LEDGER_READ_ENDED; verb++) {
+    for (size_t verb = SL_LEDGER_COMMIT; verb <= SL_LEDGER_READ_GONE; verb++) {
         char text[64];
         for (size_t i = 0; i < sizeof now / sizeof *now; i++) {
             (void)snprintf(text, sizeof text, "%s\r\n", now[i]); /* fits */
@@ -83,6 +83,10 @@ Test(ledger_reply, reads_pages) {
     cr_assert(reply.item_count == 1 && reply.items[0].n == 12 && sl_bytes_is(reply.items[0].value, "xyz"));
     cr_assert(of(SL_LEDGER_READ_JOB, "*3\r\n$4\r\nhead\r\n$-1\r\n*2\r\n$1\r\nr\r\n$1\r\nx\r\n") == SL_LEDGER_OK);
     cr_assert(reply.item_count == 2 && sl_bytes_is(reply.items[0].key, "live") && sl_bytes_is(reply.items[1].key, "r"));
+    cr_assert(of(SL_LEDGER_READ_RECORD, "$1\r\nx\r\n") == SL_LEDGER_OK && reply.item_count == 1 && sl_bytes_is(reply.items[0].key, "r"));
+    cr_assert(of(SL_LEDGER_READ_RECORD, "$-1\r\n") == SL_LEDGER_OK && reply.item_count == 0);
+    cr_assert(of(SL_LEDGER_READ_GONE, "*2\r\n$2\r\n12\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n") == SL_LEDGER_OK && reply.cursor == 12);
+    cr_assert(of(SL_LEDGER_READ_OLDEST, "*2\r\n$16\r\n" OWNER "\r\n$1\r\n8\r\n") == SL_LEDGER_OK && reply.items[0].n == 8);
     cr_assert(of(SL_LEDGER_READ_ENDED, "*2\r\n$16\r\n" OWNER "\r\n$1\r\n8\r\n") == SL_LEDGER_OK && reply.items[0].n == 8);
     cr_assert(of(SL_LEDGER_READ_LEASE, "*9\r\n$1\r\n1\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n") == SL_LEDGER_OK);
 }
@@ -111,7 +115,8 @@ Test(ledger_reply, refuses_other_shapes) {
         {SL_LEDGER_READ_LOG, "*1\r\n*2\r\n$4\r\n12-0\r\n$-1\r\n"}, {SL_LEDGER_READ_JOB, "*2\r\n$-1\r\n$-1\r\n"}, {SL_LEDGER_READ_JOB, "*-1\r\n"},
         {SL_LEDGER_READ_JOB, "*3\r\n$-1\r\n$-1\r\n*1\r\n$1\r\na\r\n"}, {SL_LEDGER_READ_JOB, "*3\r\n:1\r\n$-1\r\n*0\r\n"},
         {SL_LEDGER_READ_ENDED, "*1\r\n$16\r\n" OWNER "\r\n"}, {SL_LEDGER_READ_ENDED, "*2\r\n$1\r\na\r\n$1\r\n1\r\n"},
-        {SL_LEDGER_READ_ENDED, "*2\r\n$16\r\n" OWNER "\r\n$3\r\n1.5\r\n"}, {SL_LEDGER_READ_ENDED, "+x\r\n"}};
+        {SL_LEDGER_READ_ENDED, "*2\r\n$16\r\n" OWNER "\r\n$3\r\n1.5\r\n"}, {SL_LEDGER_READ_ENDED, "+x\r\n"},
+        {SL_LEDGER_READ_RECORD, "*0\r\n"}, {SL_LEDGER_READ_RECORD, ":1\r\n"}, {SL_LEDGER_READ_GONE, "*0\r\n"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_assert(of(bad[i].verb, bad[i].text) == SL_LEDGER_FAILED, "taken: %s", bad[i].text);
         cr_assert(reply.text.size > 0 && reply.item_count == 0 && reply.n == 0 && reply.epoch == 0);
@@ -140,7 +145,7 @@ Test(ledger_reply, takes_no_harm_from_random_shapes) {
     size_t failed = 0;
     for (int i = 0; i < 100000; i++) {
         size_t size = put_random(&rng, text, sizeof text, 0);
-        enum sl_ledger_verb verb = (enum sl_ledger_verb)sl_rng_below(&rng, SL_LEDGER_READ_ENDED + 1);
+        enum sl_ledger_verb verb = (enum sl_ledger_verb)sl_rng_below(&rng, SL_LEDGER_READ_GONE + 1);
         failed += read_reply(verb, text, size) == SL_LEDGER_FAILED;
     }
     cr_assert(failed > 90000);
