@@ -169,6 +169,13 @@ static int answer(struct sl_sched *self, const struct sl_ev_query *query, const 
     return rc;
 }
 
+int sl_reject_removed(struct sl_sched *self, uint64_t peer, uint64_t re, struct sl_job_id id,
+                      const struct sl_tombstone *tombstone) {
+    char text[SL_TOMBSTONE_TEXT_SIZE];
+    sl_tombstone_text(tombstone, id, text);
+    return sl_reject(self, peer, re, sl_shard_of(self, id), SL_REJECT_UNKNOWN_JOB, "%s", text);
+}
+
 int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     const struct sl_ev_query *asked = &query->event->query;
     struct sl_shard *shard = sl_shard_of(self, query->read_id);
@@ -176,7 +183,11 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
         return sl_reject(self, asked->peer, asked->message_id, NULL, SL_REJECT_NOT_READY,
                          "the broker does not hold this job's shard yet");
     }
-    struct sl_job *job = sl_job_find(&shard->table, query->read_id);
+    struct sl_job *job = sl_query_job(self, query->read_id);
+    struct sl_tombstone tombstone;
+    if (!job && sl_tombstone_of(reply, &tombstone) == SL_OK) {
+        return sl_reject_removed(self, asked->peer, asked->message_id, query->read_id, &tombstone);
+    }
     if (job) {
         int rc = job->cold && !job->corrupt ? sl_job_fill(self, job, reply) : SL_OK;
         if (!rc) rc = answer(self, asked, job, true, reply);

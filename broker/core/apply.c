@@ -21,6 +21,8 @@ static size_t history_bytes(const struct sl_transition *t) {
         return HISTORY_FIXED_BYTES + t->ended.reason.size;
     case SL_TR_FIELD_SET:
         return HISTORY_FIXED_BYTES + t->field.name.size;
+    case SL_TR_REMOVED:
+        return 0; /* what is removed has no history any more */
     case SL_TR_SUBMITTED:
     case SL_TR_SUCCEEDED:
     case SL_TR_NONE:
@@ -67,6 +69,8 @@ static bool is_legal(const struct sl_job *job, const struct sl_transition *t) {
                sl_job_state_may_move((enum sl_job_state)job->state, t->ended.state);
     case SL_TR_FIELD_SET:
         return job && !sl_job_state_is_terminal((enum sl_job_state)job->state) && t->field.name.size > 0;
+    case SL_TR_REMOVED:
+        return job && t->run == job->run_number && sl_job_state_is_terminal((enum sl_job_state)job->state) && !job->removed;
     case SL_TR_NONE:
         break;
     }
@@ -105,6 +109,7 @@ static int prepare_field(struct sl_job_table *table, const struct sl_transition 
 
 static int prepare_parts(struct sl_job_table *table, const struct sl_transition *t, struct sl_prepared *prepared) {
     struct sl_job *job = prepared->job;
+    if (t->kind == SL_TR_REMOVED) return SL_OK;
     int rc = sl_job_history_reserve(table, job, 2 * history_bytes(t));
     if (rc) return rc;
     switch (t->kind) {
@@ -121,6 +126,7 @@ static int prepare_parts(struct sl_job_table *table, const struct sl_transition 
     case SL_TR_ATTEMPT_FAILED:
     case SL_TR_RETURNED:
     case SL_TR_SUBMITTED:
+    case SL_TR_REMOVED:
     case SL_TR_NONE:
         break;
     }
@@ -310,11 +316,14 @@ struct sl_job *sl_apply(struct sl_job_table *table, uint64_t n, const struct sl_
     case SL_TR_FIELD_SET:
         apply_field(table, job, t, prepared);
         break;
+    case SL_TR_REMOVED:
+        job->removed = true;
+        break;
     case SL_TR_NONE:
         SL_ASSERT(!"a transition has a kind");
     }
-    if (t->kind != SL_TR_SUBMITTED) add_history(job, n, t);
-    job->updated_ms = t->wall_ms;
+    if (t->kind != SL_TR_SUBMITTED && t->kind != SL_TR_REMOVED) add_history(job, n, t);
+    if (t->kind != SL_TR_REMOVED) job->updated_ms = t->wall_ms; /* what is shown of it stays as it ended */
     SL_ASSERT(job->at <= n);
     job->at = n;
     return job;

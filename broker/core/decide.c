@@ -56,14 +56,14 @@ static void leave(struct sl_sched *self, struct sl_job *job, const struct sl_tra
     if (!job->run) return;
     if (t->kind == SL_TR_ENDED) {
         for (uint16_t i = 0; i < job->run->stage_count; i++) sl_stage_leave(self, &job->run->stages[i]);
-    } else if (t->kind != SL_TR_FIELD_SET && t->kind != SL_TR_SUBMITTED) {
+    } else if (t->kind != SL_TR_FIELD_SET && t->kind != SL_TR_SUBMITTED && t->kind != SL_TR_REMOVED) {
         sl_stage_leave(self, &job->run->stages[t->stage]);
     }
 }
 
 static void join(struct sl_sched *self, struct sl_job *job, const struct sl_transition *t, bool first_start) {
     sl_job_join(self, job);
-    if (!job->run || t->kind == SL_TR_ENDED || t->kind == SL_TR_FIELD_SET) return;
+    if (!job->run || t->kind == SL_TR_ENDED || t->kind == SL_TR_FIELD_SET || t->kind == SL_TR_REMOVED) return;
     if (first_start) {
         for (uint16_t i = 0; i < job->run->stage_count; i++) sl_stage_join(self, &job->run->stages[i]);
         return;

@@ -78,10 +78,12 @@ void sl_job_remove(struct sl_job_table *self, struct sl_job *job) {
 
 void sl_job_cool(struct sl_job_table *table, struct sl_job *job, bool with_facts) {
     SL_ASSERT(job->first_unsettled == 0);
+    uint64_t held = table->blob_bytes;
     if (with_facts) drop_blob(table, &job->facts);
     /* A small payload stands in the head, which the next settle writes anew from memory. */
     if (with_facts || !job->payload || job->payload->size > SL_PAYLOAD_INLINE_MAX) drop_blob(table, &job->payload);
     for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) drop_blob(table, &job->run->stages[i].output);
+    if (job->run) job->run->cold_bytes += held - table->blob_bytes;
     job->cold = true;
 }
 

@@ -59,6 +59,7 @@ struct sl_run {
     uint16_t stage_count;
     uint32_t succeeded_count;
     /* ---- */
+    uint64_t cold_bytes; /* of the payload and the outputs that stand in Redis and were given back from memory */
     uint32_t running_count;
     uint32_t ready_count;
     struct sl_stage_run stages[];
@@ -78,8 +79,9 @@ enum sl_watched { SL_WATCHED_NOT, SL_WATCHED_END, SL_WATCHED_ALL };
 struct sl_job {
     struct sl_job_id id; /* first: the id table reads it there */
     uint8_t state;       /* enum sl_job_state */
-    uint8_t watched;     /* enum sl_watched; below the line, like all flags but `once` */
+    uint8_t watched;     /* enum sl_watched; below the line, like all flags but `once` and `removed` */
     bool once : 1;       /* submitted without a key */
+    bool removed : 1;    /* it ended, and its record goes with the next settle; only a tombstone stays */
     /* ---- */
     bool cold : 1;       /* facts, payload or outputs are not in memory: LOAD before use */
     bool loading : 1;    /* a LOAD is on its way */

@@ -91,7 +91,8 @@ static int gather_memory(struct sl_sched *self, struct sl_query *query) {
         const struct sl_job *job;
         while ((job = sl_idmap_each(&self->shards[i].table.jobs, &cursor))) {
             struct sl_query_item item = {.at_ms = job->created_ms, .id = job->id};
-            if (!wants(&query->event->query, job) || !is_behind(query, &item)) continue;
+            bool wanted = !job->removed && wants(&query->event->query, job);
+            if (!wanted || !is_behind(query, &item)) continue;
             int rc = note(self, query, &item);
             if (rc) return rc;
             if (query->item_count >= 2 * live_max(query)) trim(query);
@@ -312,7 +313,7 @@ static int take_ended(struct sl_sched *self, struct sl_query *query, const struc
         place->n = reply->items[i].n;
         if (reply->items[i].key.size != sizeof id.bytes) continue;
         memcpy(id.bytes, reply->items[i].key.data, sizeof id.bytes);
-        if (sl_job_find(&sl_shard_of(self, id)->table, id)) continue; /* memory has it */
+        if (sl_query_job(self, id)) continue; /* memory has it */
         if (is_noted(query, id)) continue;
         struct sl_query_item item = {.id = id, .n = place->n, .same_n = place->same_n};
         int rc = note(self, query, &item);
@@ -350,7 +351,7 @@ static int take_view(struct sl_sched *self, struct sl_query *query, struct sl_qu
 
 static int take_job(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = sl_shard_of(self, query->read_id);
-    struct sl_job *job = sl_job_find(&shard->table, query->read_id);
+    struct sl_job *job = sl_query_job(self, query->read_id);
     struct sl_query_item *item = awaited(query, query->read_id);
     SL_ASSERT(item);
     if (sl_query_is_late(self, item->id, &item->then)) {

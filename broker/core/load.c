@@ -55,6 +55,7 @@ int sl_job_fill(struct sl_sched *self, struct sl_job *job, const struct sl_ledge
     int rc = SL_OK;
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) rc = take_part(self, job, &reply->items[i]);
     job->cold = !is_whole(job);
+    if (!job->cold && job->run) job->run->cold_bytes = 0;
     if (!job->cold || job->corrupt || rc) return rc; /* with no memory for its parts the job is loaded again */
     char text[128] = "a job's stored parts are missing or damaged; it is parked: ";
     sl_id_to_text(job->id.bytes, text + strlen(text));

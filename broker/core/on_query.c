@@ -37,9 +37,14 @@ static struct sl_bytes asked_job(const struct sl_query *query) {
     return query->purpose == SL_QUERY_FOR_CANCEL ? query->event->cancel_job.job : query->event->query.job;
 }
 
+struct sl_job *sl_query_job(struct sl_sched *self, struct sl_job_id id) {
+    struct sl_job *job = sl_job_find(&sl_shard_of(self, id)->table, id);
+    return job && !job->removed ? job : NULL;
+}
+
 struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_id id) {
     const struct sl_shard *shard = sl_shard_of(self, id);
-    const struct sl_job *job = sl_job_find(&shard->table, id);
+    const struct sl_job *job = sl_query_job(self, id);
     return (struct sl_query_moment){.in_memory = job,
                                     .whole = job && !job->cold,
                                     .settling = job && job->settling,
@@ -50,7 +55,7 @@ struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_i
 
 bool sl_query_is_late(struct sl_sched *self, struct sl_job_id id, const struct sl_query_moment *then) {
     const struct sl_shard *shard = sl_shard_of(self, id);
-    const struct sl_job *job = sl_job_find(&shard->table, id);
+    const struct sl_job *job = sl_query_job(self, id);
     if (!sl_shard_is_open(shard)) return false;
     if (!job) return then->in_memory;
     return job->cold && (then->whole || then->settling || then->unsettled || then->at != job->at);
@@ -153,12 +158,23 @@ static int finish_resolve(struct sl_sched *self, struct sl_query *query) {
     return SL_OK;
 }
 
-/* Looks through the ended jobs of one shard after the other. */
-static int resolve_next(struct sl_sched *self, struct sl_query *query) {
+/* Whether there is a shard left to look in. */
+static bool find_shard(const struct sl_sched *self, struct sl_query *query) {
     while (query->shard < self->config.shard_count && !sl_shard_is_open(&self->shards[query->shard])) query->shard++;
-    if (query->shard == self->config.shard_count) return finish_resolve(self, query);
-    struct sl_ledger_call call = {
-        .verb = SL_LEDGER_READ_ENDED, .shard = query->shard++, .count = SL_QUERY_HEADS_MAX};
+    return query->shard < self->config.shard_count;
+}
+
+/* Looks through the ended jobs of one shard after the other, and when there is no such job, through what is left of removed ones. */
+static int resolve_next(struct sl_sched *self, struct sl_query *query) {
+    if (!find_shard(self, query) && !query->among_removed && query->match_count == 0) {
+        query->among_removed = true;
+        query->shard = 0;
+    }
+    if (!find_shard(self, query)) return finish_resolve(self, query);
+    struct sl_ledger_call call = {.verb = query->among_removed ? SL_LEDGER_READ_GONE : SL_LEDGER_READ_ENDED,
+                                  .shard = query->shard,
+                                  .cursor = query->cursor,
+                                  .count = SL_QUERY_HEADS_MAX};
     int rc = sl_read_send(self, SL_READ_QUERY, call, query);
     if (!rc) query->pending++;
     return rc;
@@ -184,6 +200,12 @@ static int resolve(struct sl_sched *self, struct sl_query *query) {
 
 static void take_matches(struct sl_query *query, const struct sl_ledger_reply *reply) {
     struct prefix prefix;
+    query->heads_read += (uint32_t)reply->item_count;
+    query->cursor = query->heads_read < SL_QUERY_HEADS_MAX ? reply->cursor : 0;
+    if (query->cursor == 0) { /* of ended jobs there is one page */
+        query->shard++;
+        query->heads_read = 0;
+    }
     if (!prefix_from_text(asked_job(query), &prefix)) return;
     for (size_t i = 0; i < reply->item_count; i++) {
         struct sl_job_id id;
@@ -262,6 +284,10 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
         return sl_on_cancel_job(self, &whole);
     }
     struct sl_job *job;
+    struct sl_tombstone tombstone;
+    if (sl_shard_is_open(shard) && sl_tombstone_of(reply, &tombstone) == SL_OK) {
+        return sl_reject_removed(self, cancel->peer, cancel->message_id, id, &tombstone);
+    }
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
     if (rc == SL_E_AGAIN) return sl_reject_untold(self, cancel->peer, cancel->message_id);
@@ -300,7 +326,7 @@ static int watch_found(struct sl_sched *self, struct sl_query *query, const stru
 static bool has_hole(struct sl_sched *self, const struct sl_query *query) {
     bool history = query->purpose == SL_QUERY_FOR_ANSWER && query->event->query.what == SL_QUERY_EVENTS;
     const struct sl_shard *shard = sl_shard_of(self, query->read_id);
-    if (!history || query->again_count >= SL_QUERY_AGAIN_MAX || !sl_job_find(&shard->table, query->read_id)) return false;
+    if (!history || query->again_count >= SL_QUERY_AGAIN_MAX || !sl_query_job(self, query->read_id)) return false;
     return query->then.settling || query->then.settle_n != shard->settle_n;
 }
 

@@ -86,14 +86,15 @@ static void accept(struct sl_sched *self, const struct sl_ev_submit *submit, con
                                                .missing_type_count = missing_count};
 }
 
+static int reject_conflict(struct sl_sched *self, const struct sl_ev_submit *submit) {
+    return sl_reject(self, submit->peer, submit->message_id, sl_shard_of(self, submit->id), SL_REJECT_CONFLICT,
+                     "this key was used for another input; use a new key, or submit the same input again");
+}
+
 /* The job is there. By its document it is the same whatever the input; by a key the input must be the same. */
 static int answer_duplicate(struct sl_sched *self, const struct sl_ev_submit *submit, const struct sl_job *job) {
-    struct sl_shard *shard = sl_shard_of(self, submit->id);
     struct sl_digest request = request_digest(submit);
-    if (submit->doc_key.size == 0 && !sl_digest_equal(request, job->request)) {
-        return sl_reject(self, submit->peer, submit->message_id, shard, SL_REJECT_CONFLICT,
-                         "this key was used for another input; use a new key, or submit the same input again");
-    }
+    if (submit->doc_key.size == 0 && !sl_digest_equal(request, job->request)) return reject_conflict(self, submit);
     accept(self, submit, job, !submit->once);
     return SL_OK;
 }
@@ -121,10 +122,24 @@ static int create(struct sl_sched *self, const struct sl_ev_submit *submit, stru
     return SL_OK;
 }
 
+/* The job was there, and retention has removed it: the same answers, from what is left of it. */
+static int answer_removed(struct sl_sched *self, const struct sl_ev_submit *submit, const struct sl_tombstone *tombstone) {
+    struct sl_digest request = request_digest(submit);
+    if (submit->doc_key.size == 0 && !sl_digest_equal(request, tombstone->request)) return reject_conflict(self, submit);
+    struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_ACCEPTED, sl_shard_of(self, submit->id));
+    effect->peer = submit->peer;
+    effect->re = submit->message_id;
+    effect->accepted = (struct sl_do_accepted){
+        .job = submit->id, .run = tombstone->run, .duplicate = !submit->once, .state = tombstone->state};
+    return SL_OK;
+}
+
 /* A job that Redis holds and memory does not: it has ended. */
 static int answer_stored(struct sl_sched *self, const struct sl_ev_submit *submit, const struct sl_ledger_reply *found) {
     struct sl_shard *shard = sl_shard_of(self, submit->id);
     struct sl_job *job;
+    struct sl_tombstone tombstone;
+    if (sl_tombstone_of(found, &tombstone) == SL_OK) return answer_removed(self, submit, &tombstone);
     int rc = sl_job_from_reply(self, shard, submit->id, found, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
     if (rc == SL_E_AGAIN) return sl_reject_untold(self, submit->peer, submit->message_id);

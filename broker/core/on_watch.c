@@ -2,7 +2,7 @@
 #include "sched_state.h"
 
 static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id id, struct sl_shard *shard,
-                        bool damaged) {
+                        struct sl_bytes reason) {
     int rc = sl_effects_reserve(self, 1);
     if (!rc) rc = sl_shard_prove(self, shard);
     if (rc == SL_E_AGAIN) return SL_OK; /* the shard was lost since: the follower asks again */
@@ -10,19 +10,30 @@ static int tell_unknown(struct sl_sched *self, uint64_t peer, struct sl_job_id i
     struct sl_effect *effect = sl_effect_add_tagged(self, SL_DO_CHANGED, shard);
     effect->peer = peer;
     effect->changed.job = id;
-    if (damaged) effect->changed.reason = sl_text("its stored record cannot be read");
+    effect->changed.reason = reason;
     return SL_OK;
 }
 
-/* What Redis gave of a job that is not in memory: its end, or nothing. */
+static int tell_removed(struct sl_sched *self, uint64_t peer, struct sl_job_id id, struct sl_shard *shard,
+                        const struct sl_tombstone *tombstone) {
+    char text[SL_TOMBSTONE_TEXT_SIZE];
+    sl_tombstone_text(tombstone, id, text);
+    struct sl_bytes reason = sl_step_copy(self, sl_text(text));
+    return reason.data ? tell_unknown(self, peer, id, shard, reason) : SL_E_NO_MEMORY;
+}
+
+/* What Redis gave of a job that is not in memory: its end, what is left after its removal, or nothing. */
 int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = sl_shard_of(self, id);
     struct sl_job *job;
     if (!sl_shard_is_open(shard)) return SL_OK; /* lost since: the follower asks again */
+    struct sl_tombstone tombstone;
+    if (sl_tombstone_of(reply, &tombstone) == SL_OK) return tell_removed(self, peer, id, shard, &tombstone);
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
     if (rc == SL_E_AGAIN) return SL_OK; /* its pipeline is not known yet: as below */
     if (rc == SL_E_NO_MEMORY) return rc; /* the follower asks again after a silence */
-    if (rc) return tell_unknown(self, peer, id, shard, reply->item_count > 0);
+    struct sl_bytes damaged = sl_text("its stored record cannot be read");
+    if (rc) return tell_unknown(self, peer, id, shard, reply->item_count > 0 ? damaged : sl_bytes(NULL, 0));
     rc = sl_watch_tell(self, job, peer);
     sl_job_free(&shard->table, &job);
     return rc;

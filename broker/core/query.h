@@ -52,13 +52,16 @@ struct sl_query {
     uint32_t pending;       /* reads without a reply */
     bool resolving;         /* a prefix is looked for */
     bool given_up;          /* there was no memory for it: it ends with its last reply, unanswered */
-    uint16_t shard;         /* the next one to look in */
+    bool among_removed;     /* it is looked for among the tombstones */
+    uint16_t shard;         /* the one to look in next */
+    uint64_t cursor;        /* of its next page of tombstones */
     struct sl_job_id match; /* of the prefix */
     uint32_t match_count;
     struct sl_job_id read_id; /* of the read whose reply is at hand */
     struct sl_query_moment then; /* when that job was asked for; lists have it in their items */
     uint32_t again_count;     /* how often a reply came too late */
     struct sl_link link;      /* in the list of those that wait for what they show to be durable */
+    uint32_t heads_read;           /* ended jobs looked at; of a prefix: in the shard at hand */
     /* list */
     uint32_t limit;
     bool is_behind;                /* only live jobs behind this place are wanted, and the ended ones */
@@ -67,7 +70,6 @@ struct sl_query {
     bool ended_only;               /* the live ones have been told */
     bool live_only;                /* there may be more live ones than this answer can look at: the last of these follows */
     struct sl_query_item looked_at;
-    uint32_t heads_read;           /* ended jobs looked at */
     struct sl_query_place *places; /* owns, one a shard */
     struct sl_query_item *items;   /* owns */
     uint32_t item_count, item_capacity;
@@ -77,6 +79,9 @@ struct sl_query {
 uint64_t sl_query_asker(const struct sl_query *query, uint64_t *out_re);
 
 struct sl_query *sl_query_new(struct sl_sched *self, enum sl_query_purpose purpose, const struct sl_event *event);
+
+/* The job as memory has it; NULL when it is being removed: then Redis has all of it, or its tombstone, and memory not its history. */
+struct sl_job *sl_query_job(struct sl_sched *self, struct sl_job_id id);
 
 struct sl_query_moment sl_query_moment_of(struct sl_sched *self, struct sl_job_id id);
 /* Whether memory has given away what the reply at hand cannot have: Redis must be asked again. Only changes of the job itself make it so,

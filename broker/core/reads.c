@@ -66,14 +66,15 @@ void sl_reads_send_held(struct sl_sched *self) {
     }
 }
 
-/* A shard's recovery and polls are void; who waits for its jobs is told by the answers that still come. */
+/* A shard's recovery and what its owner asked are void; who waits for its jobs is told by the answers that still come. */
 void sl_reads_forget(struct sl_sched *self, const struct sl_shard *shard) {
     struct sl_link *link = sl_list_first(&self->reads);
     while (link) {
         struct sl_link *next = sl_list_next(&self->reads, link);
         struct sl_read *read = read_of(link);
-        bool of_recovery = read->purpose == SL_READ_RECOVER || read->purpose == SL_READ_RECOVER_JOB;
-        if (of_recovery && read->call.shard == shard->index) {
+        bool of_owner = read->purpose == SL_READ_RECOVER || read->purpose == SL_READ_RECOVER_JOB ||
+                        read->purpose == SL_READ_RETENTION || read->purpose == SL_READ_SWEEP;
+        if (of_owner && read->call.shard == shard->index) {
             if (read->call.serial == 0) self->reads_held--;
             sl_list_remove(&self->reads, link);
             sl_pool_give(&self->pool, read, sizeof *read);
@@ -262,11 +263,18 @@ static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, co
         sl_query_set_id(read->query, read->call.job);
         sl_on_query_read(self, read->query, reply);
         return;
+    case SL_READ_RETENTION:
+        sl_retention_read(self, shard, read, reply);
+        return;
+    case SL_READ_SWEEP:
+        sl_sweep_read(self, shard, reply);
+        return;
     }
 }
 
 static bool about_jobs(const struct sl_read *read) {
-    return read->purpose == SL_READ_LOOKUP || read->purpose == SL_READ_QUERY;
+    return read->purpose == SL_READ_LOOKUP || read->purpose == SL_READ_QUERY || read->purpose == SL_READ_RETENTION ||
+           read->purpose == SL_READ_SWEEP;
 }
 
 int sl_read_reply(struct sl_sched *self, const struct sl_ledger_reply *reply) {

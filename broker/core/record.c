@@ -7,7 +7,7 @@
 #include "base/msgpack.h"
 #include "pipeline_entry.h"
 
-enum { RECORD_FORMAT = 1, CRC_BYTES = 4 };
+enum { RECORD_FORMAT = 1, ENDED_FORMAT = 2, CRC_BYTES = 4 };
 
 void sl_facts_put(struct sl_buf *buf, const struct sl_facts *facts) {
     sl_mp_array(buf, 5);
@@ -345,16 +345,23 @@ int sl_record_head_parts(struct sl_bytes record, struct sl_bytes *out_facts, str
     return SL_OK;
 }
 
-void sl_record_ended(struct sl_buf *buf, const struct sl_job *job) {
-    size_t start = buf->size;
-    uint32_t count = 0;
+static bool is_inline(const struct sl_stage_run *stage) {
+    return stage->output && !stage->output_settled && stage->output->size <= SL_OUTPUT_INLINE_MAX;
+}
+
+/* Bytes of the parts that stand beside the record. */
+static uint64_t bytes_beside(const struct sl_job *job) {
+    uint64_t bytes = job->run ? job->run->cold_bytes : 0;
+    if (job->payload && job->payload->size > SL_PAYLOAD_INLINE_MAX) bytes += job->payload->size;
     for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) {
         const struct sl_stage_run *stage = &job->run->stages[i];
-        count += stage->output && !stage->output_settled && stage->output->size <= SL_OUTPUT_INLINE_MAX;
+        if (stage->output && !is_inline(stage)) bytes += stage->output->size;
     }
-    sl_mp_array(buf, 4);
-    sl_mp_uint(buf, RECORD_FORMAT);
-    /* A bin head has a fixed place for its size, which is known only afterwards. */
+    return bytes;
+}
+
+/* The head as a bin, whose head has a fixed place for its size, which is known only afterwards. */
+static void put_head_bin(struct sl_buf *buf, const struct sl_job *job) {
     uint8_t bin_head[5] = {0xc6, 0, 0, 0, 0};
     (void)sl_buf_append(buf, bin_head, sizeof bin_head); /* kept in buf->failed */
     size_t head_start = buf->size;
@@ -362,26 +369,52 @@ void sl_record_ended(struct sl_buf *buf, const struct sl_job *job) {
     if (buf->failed) return;
     size_t head_size = buf->size - head_start;
     for (int i = 0; i < 4; i++) buf->data[head_start - 4 + (size_t)i] = (uint8_t)(head_size >> (8 * (3 - i)));
+}
+
+uint64_t sl_record_ended(struct sl_buf *buf, const struct sl_job *job, uint64_t since_ms, uint64_t before) {
+    enum { FRAME_BYTES = 48 }; /* about what stands around head, history and outputs */
+    size_t start = buf->size;
+    uint32_t count = 0;
+    uint64_t bytes = bytes_beside(job) + job->history_size + FRAME_BYTES;
+    for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) {
+        if (!is_inline(&job->run->stages[i])) continue;
+        bytes += job->run->stages[i].output->size;
+        count++;
+    }
+    sl_mp_array(buf, 7);
+    sl_mp_uint(buf, ENDED_FORMAT);
+    put_head_bin(buf, job);
+    bytes += buf->size - start;
     sl_mp_bin(buf, job->history ? sl_bytes(job->history->data, job->history_size) : sl_bytes(NULL, 0));
+    sl_mp_uint(buf, since_ms);
+    sl_mp_uint(buf, bytes);
+    sl_mp_uint(buf, before + bytes);
     sl_mp_map(buf, count);
     for (uint16_t i = 0; count > 0 && i < job->run->stage_count; i++) {
-        const struct sl_stage_run *stage = &job->run->stages[i];
-        if (!stage->output || stage->output_settled || stage->output->size > SL_OUTPUT_INLINE_MAX) continue;
+        if (!is_inline(&job->run->stages[i])) continue;
         sl_mp_uint(buf, i);
-        sl_mp_bin(buf, sl_blob_bytes(stage->output));
+        sl_mp_bin(buf, sl_blob_bytes(job->run->stages[i].output));
     }
     sl_record_seal(buf, start);
+    return before + bytes;
 }
 
 int sl_record_read_ended(struct sl_bytes record, struct sl_ended *out_ended) {
     struct sl_bytes content;
     if (sl_record_open(record, &content)) return SL_E_DAMAGED;
     struct sl_mp_reader reader = sl_mp_reader(content);
-    struct sl_ended ended;
-    if (sl_mp_read_array(&reader, 4) != 4) return SL_E_DAMAGED;
-    if (sl_mp_read_uint(&reader, UINT32_MAX) != RECORD_FORMAT) return SL_E_DAMAGED;
+    struct sl_ended ended = {.output_count = 0};
+    uint32_t members = sl_mp_read_array(&reader, 7);
+    uint64_t format = sl_mp_read_uint(&reader, ENDED_FORMAT);
+    if (reader.rc || !((format == 1 && members == 4) || (format == ENDED_FORMAT && members == 7))) return SL_E_DAMAGED;
     ended.head = sl_mp_read_bin(&reader, SIZE_MAX);
     ended.history = sl_mp_read_bin(&reader, SIZE_MAX);
+    if (format == ENDED_FORMAT) {
+        ended.retained.since_ms = sl_mp_read_uint(&reader, UINT64_MAX);
+        ended.retained.bytes = sl_mp_read_uint(&reader, UINT64_MAX);
+        ended.retained.upto = sl_mp_read_uint(&reader, UINT64_MAX);
+        if (ended.retained.bytes > ended.retained.upto) return SL_E_DAMAGED;
+    }
     ended.output_count = sl_mp_read_map(&reader, SL_STAGES_MAX);
     ended.outputs = reader;
     if (reader.rc) return SL_E_DAMAGED;

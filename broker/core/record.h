@@ -6,7 +6,8 @@
  *            it stands in `p`, reason, fields {name: value}, stages or nil while queued]
  *   output   array [type, count, {state key: value}, output or nil when it is the value of the only state key]
  *   payload  the msgpack value itself, when it stands in `p`
- *   ended    array [format, head, history, {stage index: output}]
+ *   ended    array [2, head, history, shard time of the settle, bytes, bytes up to it, {stage index: output}]; of a broker before
+ *            retention: array [1, head, history, {stage index: output}]
  */
 #ifndef SL_CORE_RECORD_H
 #define SL_CORE_RECORD_H
@@ -61,12 +62,21 @@ int sl_record_head_at(struct sl_bytes record, uint64_t *out_at);
 /* The facts and the payload (empty when it stands in `p`) of a head, borrowed from it. 0, or SL_E_DAMAGED. */
 int sl_record_head_parts(struct sl_bytes record, struct sl_bytes *out_facts, struct sl_bytes *out_payload);
 
-/* Appends an ended job's record: head, history since the settle before, outputs up to SL_OUTPUT_INLINE_MAX. */
-void sl_record_ended(struct sl_buf *buf, const struct sl_job *job);
+/* What retention must know of an ended job. */
+struct sl_retained {
+    uint64_t since_ms; /* shard time at which its record was written */
+    uint64_t bytes;    /* of its record and of the parts beside it, as far as the owner that wrote it knew them; without keys */
+    uint64_t upto;     /* of all jobs that its shard ever finished, up to this one and with it */
+};
+
+/* Appends an ended job's record: head, history since the settle before, outputs up to SL_OUTPUT_INLINE_MAX. `before`: the bytes of
+ * all jobs that its shard finished before it. Returns them with this one's. */
+uint64_t sl_record_ended(struct sl_buf *buf, const struct sl_job *job, uint64_t since_ms, uint64_t before);
 
 struct sl_ended {
     struct sl_bytes head;
     struct sl_bytes history;
+    struct sl_retained retained; /* all zero in a record of a broker before retention: it counts as written when the shard began */
     struct sl_mp_reader outputs; /* at the first stage index; read uint and bin, output_count times */
     uint32_t output_count;
 };

@@ -17,6 +17,7 @@ int sl_shard_damaged(struct sl_shard *shard, const char *format, ...) {
 
 static int next_read(struct sl_sched *self, struct sl_shard *shard, uint64_t cursor) {
     struct sl_ledger_call call = {.shard = shard->index, .verb = SL_LEDGER_READ_LIVE, .cursor = cursor};
+    shard->recovery.reading = true;
     if (shard->recovery.live_done) {
         call = (struct sl_ledger_call){
             .shard = shard->index, .verb = SL_LEDGER_READ_LOG, .n = shard->recovery.log_from, .count = LOG_PAGE};
@@ -49,7 +50,8 @@ int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard) {
     sl_shard_forget(self, shard);
     shard->asks_catalog = false;
     shard->recovery.log_from = shard->ckpt;
-    return next_read(self, shard, 0);
+    int rc = sl_retention_recover(self, shard);
+    return rc ? rc : next_read(self, shard, 0);
 }
 
 void sl_recover_again(struct sl_sched *self, struct sl_shard *shard) {
@@ -116,6 +118,13 @@ static bool is_known(const struct sl_shard *shard, struct sl_job_id id) {
     return sl_job_find(&shard->table, id) || sl_idmap_find(&shard->recovery.seen, id.bytes);
 }
 
+/* A job that the log removes is put back into memory, to be removed there too. */
+static void note_removal(struct sl_shard *shard, struct sl_job_id id) {
+    struct sl_seen_job *seen = sl_idmap_find(&shard->recovery.seen, id.bytes);
+    SL_ASSERT(seen);
+    seen->removes = true;
+}
+
 /* Asks for the records of the jobs that an entry names and that are not known. */
 static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, uint64_t n, struct sl_bytes batch) {
     struct sl_batch_reader reader;
@@ -123,9 +132,12 @@ static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, uint64_t 
     int rc = sl_batch_open(batch, &reader);
     SL_ASSERT(rc == SL_OK);
     while ((rc = sl_batch_next(&reader, &transition)) == 1) {
-        if (is_known(shard, transition.job)) continue;
+        bool known = is_known(shard, transition.job);
+        bool removes = transition.kind == SL_TR_REMOVED && !sl_job_find(&shard->table, transition.job);
+        if (known && !removes) continue;
         struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = shard->index, .job = transition.job};
-        int failed = note_seen(self, shard, transition.job, 0, false);
+        int failed = known ? SL_OK : note_seen(self, shard, transition.job, 0, false);
+        if (!failed && removes) note_removal(shard, transition.job);
         if (!failed) failed = sl_read_send(self, SL_READ_RECOVER_JOB, call, NULL);
         if (failed) return failed;
         shard->recovery.loads++;
@@ -237,6 +249,7 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     self->figures.shards_open++;
     sl_recover_clear(self, shard);
     sl_shard_index(self, shard);
+    sl_retention_begin(self, shard);
     sl_shard_release(self, shard); /* what is there is durable: answers about it need not wait */
     return SL_OK;
 }
@@ -279,7 +292,7 @@ static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
 }
 
 static int advance(struct sl_sched *self, struct sl_shard *shard) {
-    if (shard->recovery.loads > 0) return SL_OK;
+    if (shard->recovery.loads > 0 || shard->recovery.reading) return SL_OK;
     int rc = replay_all(self, shard);
     if (rc) return stop(self, shard, rc);
     rc = shard->recovery.log_done ? open_shard(self, shard) : next_read(self, shard, 0);
@@ -294,11 +307,17 @@ int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct 
     int rc = SL_OK;
     bool is_log = reply->verb == SL_LEDGER_READ_LOG;
     if (reply->status != SL_LEDGER_OK) return stop(self, shard, unreadable(shard, reply));
+    if (reply->verb == SL_LEDGER_READ_ENDED || reply->verb == SL_LEDGER_READ_RECORD) {
+        shard->recovery.loads--;
+        rc = sl_retention_recovered(self, shard, reply);
+        return rc ? stop(self, shard, rc) : advance(self, shard);
+    }
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
         rc = is_log ? take_entry(self, shard, &reply->items[i]) : take_live(self, shard, &reply->items[i]);
     }
     if (rc) return stop(self, shard, rc);
     if (is_log) {
+        shard->recovery.reading = false;
         shard->recovery.log_done = reply->item_count < LOG_PAGE;
         if (shard->recovery.log_done) rc = sl_chain_end(shard);
         return rc ? stop(self, shard, rc) : advance(self, shard);
@@ -308,22 +327,37 @@ int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct 
     return rc ? stop(self, shard, rc) : SL_OK;
 }
 
-/* The record of a job that the log names: ended, or never settled. */
+/* The ended record of a job that the log names. A damaged one, or one whose pipeline nobody knows, parks the job. */
+static int take_ended(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, struct sl_bytes record,
+                      const struct sl_ledger_reply *reply) {
+    const struct sl_seen_job *seen = sl_idmap_find(&shard->recovery.seen, id.bytes);
+    struct sl_ended ended;
+    struct sl_job *job;
+    uint64_t at = 0;
+    if (sl_record_read_ended(record, &ended) || sl_record_head_at(ended.head, &at)) return park(self, shard, id);
+    if (seen && seen->removes && !sl_job_find(&shard->table, id)) {
+        int rc = sl_retention_revive(self, shard, id, reply, &job);
+        if (rc == SL_E_AGAIN) rc = SL_E_NOT_FOUND;
+        if (rc == SL_E_NO_MEMORY || may_be_told(shard, rc)) return rc;
+        if (rc) return park(self, shard, id);
+    }
+    return note_seen(self, shard, id, at, false);
+}
+
+/* What Redis holds of a job that the log names: it ended, was removed, or was never settled. */
 int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,
                    const struct sl_ledger_reply *reply) {
     SL_ASSERT(shard->recovery.loads > 0);
     shard->recovery.loads--;
     if (reply->status != SL_LEDGER_OK) return stop(self, shard, unreadable(shard, reply)); /* an ended job must not be taken for a new one */
-    int rc = SL_OK;
+    struct sl_tombstone tombstone;
+    int rc = sl_tombstone_of(reply, &tombstone);
+    if (rc == SL_E_DAMAGED) rc = park(self, shard, read->call.job);
+    else if (rc == SL_OK) rc = note_seen(self, shard, read->call.job, tombstone.at, false);
+    else rc = SL_OK;
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
         if (!sl_bytes_is(reply->items[i].key, "r")) continue;
-        struct sl_ended ended;
-        uint64_t at = 0;
-        if (sl_record_read_ended(reply->items[i].value, &ended) || sl_record_head_at(ended.head, &at)) {
-            rc = park(self, shard, read->call.job);
-        } else {
-            rc = note_seen(self, shard, read->call.job, at, false);
-        }
+        rc = take_ended(self, shard, read->call.job, reply->items[i].value, reply);
     }
     return rc ? stop(self, shard, rc) : advance(self, shard);
 }

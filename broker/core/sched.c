@@ -14,7 +14,10 @@ struct sl_sched_config sl_sched_config_default(void) {
                                     .timeout_grace_ms = SL_TIMEOUT_GRACE_MS,
                                     .settle_ms = SL_SETTLE_MS,
                                     .once_grace_ms = SL_ONCE_GRACE_MS,
-                                    .hot_bytes_max = SL_HOT_BYTES_MAX};
+                                    .hot_bytes_max = SL_HOT_BYTES_MAX,
+                                    .retention_ms = SL_RETENTION_MS,
+                                    .retention_bytes = SL_RETENTION_BYTES,
+                                    .tombstone_ms = SL_TOMBSTONE_MS};
 }
 
 static void init_lists(struct sl_sched *self) {
@@ -193,6 +196,8 @@ static int flush_shard(struct sl_sched *self, struct sl_shard *shard) {
     if (shard->batch_count > 0 && shard->commits_under_way == 0) rc = sl_shard_seal_commit(self, shard);
     if (!rc && !shard->releasing) rc = sl_shard_settle(self, shard);
     if (!rc && !shard->releasing) rc = beat(self, shard);
+    if (!rc) rc = sl_retention_turn(self, shard);
+    if (!rc) rc = sl_sweep_turn(self, shard);
     if (!rc && self->draining) rc = drain_shard(self, shard);
     sl_shard_send(self, shard);
     return rc;
@@ -338,6 +343,8 @@ static uint64_t shard_deadline(const struct sl_sched *self, const struct sl_shar
     /* With an open batch no settle can be sealed: the end of the turn, or the reply to the commit, comes first. */
     bool may_settle = shard->settles_under_way == 0 && shard->batch_count == 0 && !shard->releasing;
     if (may_settle) take_least(&least, shard->settle_at);
+    take_least(&least, sl_retention_deadline(self, shard));
+    if (!self->draining) take_least(&least, sl_sweep_deadline(shard));
     return least;
 }
 

@@ -29,6 +29,9 @@ struct sl_sched_config {
     uint32_t settle_ms;     /* a job under way gets a record when its changes are this old */
     uint32_t once_grace_ms; /* after a takeover requests without a key are looked up for so long */
     uint64_t hot_bytes_max; /* payloads and outputs kept in memory */
+    uint64_t retention_ms;    /* finished jobs are kept so long, in shard time; 0: for ever */
+    uint64_t retention_bytes; /* of finished jobs in the whole cluster, each shard its equal part; 0: without limit */
+    uint64_t tombstone_ms;    /* what is left of a removed job tells a repeated request for so long, in shard time */
     unsigned bug;           /* a planted bug of the simulator's build; must be 0 elsewhere */
 };
 

@@ -2,6 +2,7 @@
 #ifndef SL_CORE_SCHED_PARTS_H
 #define SL_CORE_SCHED_PARTS_H
 
+#include "retention_parts.h"
 #include "sched_state.h"
 
 /* effects.c: what the step at hand wants done. */
@@ -178,6 +179,9 @@ void sl_query_free(struct sl_sched *self, struct sl_query *query);
  * that this broker has not been told of. */
 int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id,
                       const struct sl_ledger_reply *reply, struct sl_job **out_job);
+/* Says that the job is not kept any more, and what became of it. */
+int sl_reject_removed(struct sl_sched *self, uint64_t peer, uint64_t re, struct sl_job_id id,
+                      const struct sl_tombstone *tombstone);
 /* Has its asker ask again, and the catalog read meanwhile, at most once a second. */
 int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re);
 void sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);

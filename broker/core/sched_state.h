@@ -13,6 +13,7 @@
 #include "record.h"
 #include "sched.h"
 #include "shard.h"
+#include "tombstone.h"
 
 /* A stage type that some worker has offered or some pipeline needs. */
 struct sl_type {
@@ -62,7 +63,15 @@ struct sl_session {
 };
 
 /* A read on its way; replies come in the order of the calls. */
-enum sl_read_purpose { SL_READ_POLL, SL_READ_RECOVER, SL_READ_RECOVER_JOB, SL_READ_LOOKUP, SL_READ_QUERY };
+enum sl_read_purpose {
+    SL_READ_POLL,
+    SL_READ_RECOVER,
+    SL_READ_RECOVER_JOB,
+    SL_READ_LOOKUP,
+    SL_READ_QUERY,
+    SL_READ_RETENTION,
+    SL_READ_SWEEP
+};
 
 struct sl_read {
     struct sl_link link;

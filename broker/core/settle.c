@@ -10,7 +10,10 @@ struct gathering {
     struct sl_buf live;  /* fields and values that `live` gets */
     struct sl_buf left;  /* fields that `live` loses */
     struct sl_buf ended; /* scores and members that `ended` gets */
-    uint32_t op_count, live_count, left_count, ended_count;
+    struct sl_buf unlisted; /* members that `ended` loses */
+    struct sl_buf buried; /* fields and values that `gone` gets */
+    uint32_t op_count, live_count, left_count, ended_count, unlisted_count, buried_count;
+    uint64_t finished_bytes; /* of all jobs that the shard ever finished, with those gathered here */
     uint32_t record_count;
     bool full;           /* a job did not fit as a whole: it comes again */
 };
@@ -21,6 +24,8 @@ static void gathering_init(struct gathering *self, const struct sl_alloc *alloc)
     sl_buf_init(&self->live, alloc);
     sl_buf_init(&self->left, alloc);
     sl_buf_init(&self->ended, alloc);
+    sl_buf_init(&self->unlisted, alloc);
+    sl_buf_init(&self->buried, alloc);
 }
 
 static void gathering_fini(struct gathering *self) {
@@ -28,10 +33,12 @@ static void gathering_fini(struct gathering *self) {
     sl_buf_fini(&self->live);
     sl_buf_fini(&self->left);
     sl_buf_fini(&self->ended);
+    sl_buf_fini(&self->unlisted);
+    sl_buf_fini(&self->buried);
 }
 
 static size_t gathered_bytes(const struct gathering *self) {
-    return self->ops.size + self->live.size + self->left.size + self->ended.size;
+    return self->ops.size + self->live.size + self->left.size + self->ended.size + self->unlisted.size + self->buried.size;
 }
 
 static void put_job_key(struct sl_buf *buf, struct sl_job_id id) {
@@ -106,9 +113,11 @@ static void put_live_head(struct sl_sched *self, struct gathering *gathering, st
     gathering->live_count += 2;
 }
 
-static void put_ended_record(struct sl_sched *self, struct gathering *gathering, struct sl_job *job) {
+static void put_ended_record(struct sl_sched *self, const struct sl_shard *shard, struct gathering *gathering,
+                             struct sl_job *job) {
     sl_buf_clear(&self->scratch);
-    sl_record_ended(&self->scratch, job);
+    uint64_t before = gathering->finished_bytes;
+    gathering->finished_bytes = sl_record_ended(&self->scratch, job, sl_shard_time(shard, self->now), before);
     gathering->ops.failed |= self->scratch.failed;
     put_field(gathering, job->id, sl_text("r"), sl_buf_bytes(&self->scratch));
     char score[24];
@@ -121,8 +130,36 @@ static void put_ended_record(struct sl_sched *self, struct gathering *gathering,
     gathering->left_count++;
 }
 
+/* All that stands of a removed job goes; its tombstone takes its place. */
+static void put_removal(struct sl_sched *self, const struct sl_shard *shard, struct gathering *gathering,
+                        const struct sl_job *job) {
+    struct sl_facts facts = {.kind = 0};
+    (void)sl_facts_read(sl_blob_bytes(job->facts), &facts); /* checked when its record was read */
+    struct sl_tombstone tombstone = {.at = job->at,
+                                     .state = (enum sl_job_state)job->state,
+                                     .kind = facts.kind,
+                                     .run = job->run_number,
+                                     .request = job->request,
+                                     .removed_ms = sl_shard_time(shard, self->now),
+                                     .wall_ms = job->updated_ms};
+    sl_mp_array(&gathering->ops, 3);
+    sl_mp_key(&gathering->ops, "DEL");
+    put_job_key(&gathering->ops, job->id);
+    sl_mp_array(&gathering->ops, 0);
+    gathering->op_count++;
+    sl_mp_bin(&gathering->unlisted, sl_bytes(job->id.bytes, 16));
+    gathering->unlisted_count++;
+    sl_buf_clear(&self->scratch);
+    sl_tombstone_put(&self->scratch, &tombstone);
+    gathering->buried.failed |= self->scratch.failed;
+    sl_mp_bin(&gathering->buried, sl_bytes(job->id.bytes, 16));
+    sl_mp_bin(&gathering->buried, sl_buf_bytes(&self->scratch));
+    gathering->buried_count += 2;
+}
+
 /* A guess of the head's size, to keep a settle near its limit. */
 static size_t record_size(const struct sl_job *job) {
+    if (job->removed) return 256;
     size_t size = 256 + job->history_size + (job->facts ? job->facts->size : 0);
     for (uint16_t i = 0; job->run && i < job->run->stage_count; i++) {
         const struct sl_blob *output = job->run->stages[i].output;
@@ -133,16 +170,19 @@ static size_t record_size(const struct sl_job *job) {
 
 /* Whether the whole job went into the settle. */
 static bool gather(struct sl_sched *self, struct sl_shard *shard, struct gathering *gathering, struct sl_job *job) {
-    if (!put_payload(self, gathering, job) || !put_outputs(gathering, job)) return false;
+    if (!job->removed && (!put_payload(self, gathering, job) || !put_outputs(gathering, job))) return false;
     if (!has_room(gathering, record_size(job))) return false;
     bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
-    if (ended) {
-        put_ended_record(self, gathering, job);
+    if (job->removed) {
+        put_removal(self, shard, gathering, job);
+    } else if (ended) {
+        put_ended_record(self, shard, gathering, job);
     } else {
         put_history(self, gathering, job);
         put_live_head(self, gathering, job);
     }
     shard->settling[gathering->record_count++] = job;
+    job->settling = true;
     return true;
 }
 
@@ -179,25 +219,29 @@ static void gather_old(struct sl_sched *self, struct sl_shard *shard, struct gat
 
 /* The jobs that went in whole are as their records say. */
 static void mark_settled(struct sl_sched *self, struct sl_shard *shard, const struct gathering *gathering) {
+    bool finished = false;
     for (uint32_t i = 0; i < gathering->record_count; i++) {
         struct sl_job *job = shard->settling[i];
-        SL_ASSERT(job->first_unsettled > 0);
+        SL_ASSERT(job->first_unsettled > 0 && job->settling);
         job->first_unsettled = 0;
         sl_list_remove(&shard->dirty, &job->dirty);
-        job->settling = true;
         job->payload_settled = true;
         bool ended = sl_job_state_is_terminal((enum sl_job_state)job->state);
         if (ended) shard->ended_settling++;
+        if (job->removed) sl_sweep_buried(self, shard, job);
+        finished = finished || (ended && !job->removed);
         job->in_live = !ended;
         sl_job_history_clear(&shard->table, job);
     }
+    if (finished) sl_retention_finished(self, shard, gathering->finished_bytes);
     shard->settling_count = gathering->record_count;
     self->figures.records += gathering->record_count;
 }
 
-/* The least number that no record contains, less one; never above the newest sealed commit. */
+/* The least number that no record contains, nor one gathered for the settle at hand, less one; never above the newest sealed commit. */
 static uint64_t checkpoint(const struct sl_shard *shard) {
     struct sl_link *oldest = sl_list_first(&shard->dirty);
+    while (oldest && SL_CONTAINER(oldest, struct sl_job, dirty)->settling) oldest = sl_list_next(&shard->dirty, oldest);
     if (!oldest) return shard->commit_n;
     uint64_t first = SL_CONTAINER(oldest, struct sl_job, dirty)->first_unsettled;
     return first - 1 < shard->commit_n ? first - 1 : shard->commit_n;
@@ -225,15 +269,25 @@ static void put_shared(struct sl_buf *buf, const char *verb, const char *key, co
 }
 
 /* The array of operations as one block: parts that stand alone before the heads that rest on them. NULL: no memory. */
-static struct sl_blob *make_body(struct sl_sched *self, const struct gathering *gathering) {
+static struct sl_blob *make_body(struct sl_sched *self, const struct sl_shard *shard, const struct gathering *gathering,
+                                 uint64_t ckpt) {
     struct sl_buf *body = &self->scratch;
-    uint32_t shared = 0u + (gathering->live_count > 0) + (gathering->left_count > 0) + (gathering->ended_count > 0);
+    struct sl_buf dropped; /* tombstones that `gone` loses */
+    uint32_t dropped_count = sl_sweep_count(shard, ckpt);
+    uint32_t shared = 0u + (gathering->live_count > 0) + (gathering->left_count > 0) + (gathering->ended_count > 0) +
+                      (gathering->unlisted_count > 0) + (gathering->buried_count > 0) + (dropped_count > 0);
+    sl_buf_init(&dropped, &self->alloc);
+    sl_sweep_put(shard, ckpt, &dropped);
     sl_buf_clear(body);
     sl_mp_array(body, gathering->op_count + shared);
     sl_mp_raw(body, sl_buf_bytes(&gathering->ops));
     put_shared(body, "HSET", SL_BUG(self, 26) ? "forgotten" : "live", &gathering->live, gathering->live_count);
     put_shared(body, "ZADD", "ended", &gathering->ended, gathering->ended_count);
     put_shared(body, "HDEL", "live", &gathering->left, gathering->left_count);
+    put_shared(body, "ZREM", "ended", &gathering->unlisted, gathering->unlisted_count);
+    put_shared(body, "HSET", "gone", &gathering->buried, gathering->buried_count);
+    put_shared(body, "HDEL", "gone", &dropped, dropped_count);
+    sl_buf_fini(&dropped);
     return body->failed || gathering->ops.failed ? NULL : sl_blob_new(&self->alloc, sl_buf_bytes(body));
 }
 
@@ -250,7 +304,8 @@ static void plan_next(const struct sl_sched *self, struct sl_shard *shard) {
 }
 
 /* Nothing was sealed: what the gathering noted as written is not. Writing a part twice is harmless. */
-static void ungather(struct sl_shard *shard) {
+static void ungather(struct sl_shard *shard, const struct gathering *gathering) {
+    for (uint32_t i = 0; i < gathering->record_count; i++) shard->settling[i]->settling = false;
     for (struct sl_link *link = sl_list_first(&shard->dirty); link; link = sl_list_next(&shard->dirty, link)) {
         struct sl_job *job = SL_CONTAINER(link, struct sl_job, dirty);
         if (job->payload) job->payload_settled = false;
@@ -262,30 +317,34 @@ static void ungather(struct sl_shard *shard) {
 
 static bool is_due(const struct sl_sched *self, const struct sl_shard *shard) {
     size_t ended = shard->ended.count - shard->ended_settling;
-    return ended >= SL_SETTLE_RECORDS_MAX || shard->settle_at <= self->now || is_pressed(self, shard);
+    bool drops = shard->sweep.drop_count > 0 && sl_sweep_count(shard, checkpoint(shard)) > 0;
+    return ended >= SL_SETTLE_RECORDS_MAX || shard->settle_at <= self->now || is_pressed(self, shard) || drops;
 }
 
 /* Seals a settle if one is due and allowed now. On no memory nothing has changed. */
 int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard) {
-    if (shard->batch_count > 0 || shard->settles_under_way > 0 || shard->dirty.count == 0) return SL_OK;
+    if (shard->batch_count > 0 || shard->settles_under_way > 0) return SL_OK;
+    if (shard->dirty.count == 0 && shard->sweep.drop_count == 0) return SL_OK;
     if (!is_due(self, shard)) return SL_OK;
     struct gathering gathering;
     gathering_init(&gathering, &self->alloc);
+    gathering.finished_bytes = shard->retention.total;
     gather_ended(self, shard, &gathering);
     gather_old(self, shard, &gathering);
-    if (gathering.record_count == 0 && gathering.op_count == 0) {
+    uint64_t ckpt = checkpoint(shard);
+    if (gathering.record_count == 0 && gathering.op_count == 0 && sl_sweep_count(shard, ckpt) == 0) {
         plan_next(self, shard);
         gathering_fini(&gathering);
         return SL_OK;
     }
-    struct sl_blob *body = make_body(self, &gathering);
+    struct sl_blob *body = make_body(self, shard, &gathering, ckpt);
     gathering_fini(&gathering);
     if (!body) {
-        ungather(shard);
+        ungather(shard, &gathering);
         return SL_E_NO_MEMORY;
     }
+    sl_sweep_forget(shard, ckpt);
     mark_settled(self, shard, &gathering);
-    uint64_t ckpt = checkpoint(shard);
     SL_ASSERT(ckpt >= shard->ckpt);
     int rc = sl_shard_seal(self, shard, SL_LEDGER_SETTLE, ckpt, body);
     SL_ASSERT(rc == SL_OK); /* the pool's room was reserved at the start of the step */
@@ -316,6 +375,7 @@ void sl_shard_settled(struct sl_sched *self, struct sl_shard *shard) {
         if (sl_job_state_is_terminal((enum sl_job_state)job->state)) {
             SL_ASSERT(shard->ended_settling > 0);
             shard->ended_settling--;
+            if (job->removed) shard->retention.removing--;
             sl_job_leave(self, job);
             sl_job_remove(&shard->table, job);
         } else if (job->state == SL_JOB_QUEUED && !job->ahead && !job->loading) {

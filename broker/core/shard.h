@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "job.h"
 #include "ledger.h"
+#include "retention.h"
 
 struct sl_sched;
 
@@ -44,7 +45,8 @@ struct sl_log_entry {
 /* What a recovery knows of a job that the log names and `live` does not hold: its ended record, or nothing. */
 struct sl_seen_job {
     struct sl_job_id id; /* first: the id table reads it there */
-    uint64_t at;         /* of its ended record; 0: there is none */
+    uint64_t at;         /* of its ended record, or of its tombstone; 0: there is none */
+    bool removes;        /* the log removes it: its ended record is put into memory */
     bool damaged;        /* its record cannot be read: its transitions are skipped */
 };
 
@@ -71,6 +73,7 @@ struct sl_recovery {
     struct sl_list entries;  /* log entries that wait for the records of their jobs */
     struct sl_idmap seen;    /* struct sl_seen_job */
     uint32_t loads;          /* records asked for and not here yet */
+    bool reading;            /* a page of the live records or of the log is on its way */
     struct sl_chain chain;
     char damage[SL_DAMAGE_TEXT_SIZE]; /* what looked damaged, as part of a sentence; empty: nothing did */
 };
@@ -126,6 +129,8 @@ struct sl_shard {
     struct sl_list log;    /* entries behind the checkpoint */
     uint64_t log_bytes;
     struct sl_recovery recovery;
+    struct sl_retention retention;
+    struct sl_sweep sweep;
 };
 
 int sl_shard_init(struct sl_shard *self, uint16_t index, struct sl_pool *pool, const struct sl_alloc *alloc,

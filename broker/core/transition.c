@@ -50,6 +50,8 @@ size_t sl_transition_size_max(const struct sl_transition *t) {
         return FIXED_BYTES_MAX + t->ended.reason.size;
     case SL_TR_FIELD_SET:
         return FIXED_BYTES_MAX + t->field.name.size + t->field.value.size;
+    case SL_TR_REMOVED:
+        return FIXED_BYTES_MAX;
     case SL_TR_NONE:
         break;
     }
@@ -138,6 +140,9 @@ static void put_body(struct sl_buf *buf, const struct sl_transition *t) {
         put_job(buf, t, 2);
         sl_mp_str(buf, t->field.name);
         sl_mp_bin(buf, t->field.value);
+        return;
+    case SL_TR_REMOVED:
+        put_job(buf, t, 0);
         return;
     case SL_TR_NONE:
         break;
@@ -237,6 +242,8 @@ static void read_rest(struct sl_mp_reader *reader, struct sl_transition *t) {
         t->field.name = sl_mp_read_str(reader, SL_NAME_MAX);
         t->field.value = sl_mp_read_bin(reader, SL_FIELD_BYTES_MAX);
         return;
+    case SL_TR_REMOVED:
+        return;
     case SL_TR_NONE:
         break;
     }
@@ -246,7 +253,7 @@ static void read_rest(struct sl_mp_reader *reader, struct sl_transition *t) {
 static int read_body(struct sl_bytes body, struct sl_transition *t) {
     struct sl_mp_reader reader = sl_mp_reader(body);
     (void)sl_mp_read_array(&reader, 32);
-    t->kind = (enum sl_transition_kind)sl_mp_read_uint(&reader, SL_TR_FIELD_SET);
+    t->kind = (enum sl_transition_kind)sl_mp_read_uint(&reader, SL_TR_REMOVED);
     t->wall_ms = sl_mp_read_uint(&reader, UINT64_MAX);
     t->run = (uint32_t)sl_mp_read_uint(&reader, UINT32_MAX);
     if (is_of_stage(t->kind)) {

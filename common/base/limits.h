@@ -69,6 +69,8 @@ enum {
     SL_READS_MAX = 16384,               /* questions to Redis without an answer; above it those of clients are refused */
     SL_ONCE_MAX = 16384,                /* repeated requests without a key that are remembered, to know a first copy that comes late */
     SL_REPLY_MS = 2000,                 /* deadline of a call to Redis */
+    SL_REMOVALS_MAX = 64,               /* finished jobs of one shard that are being removed at once */
+    SL_DROPS_MAX = 64,                  /* tombstones of one shard that wait for a settle to drop them */
 
     /* Workers. */
     SL_SLOTS_MAX = 4096,
@@ -102,6 +104,12 @@ enum {
 #define SL_STAGE_MEMORY_MIN ((uint64_t)64 << 20)
 #define SL_STAGE_FILE_SIZE ((uint64_t)16 << 30)
 #define SL_STAGE_FILE_SIZE_MIN ((uint64_t)1 << 20)
+
+/* Finished jobs are kept so long, and up to so many bytes of a cluster; what is left of a removed one tells a repeated request for so
+ * long (reliability, G2). */
+#define SL_RETENTION_MS ((uint64_t)7 * 24 * 3600 * 1000)
+#define SL_RETENTION_BYTES ((uint64_t)1 << 30)
+#define SL_TOMBSTONE_MS ((uint64_t)7 * 24 * 3600 * 1000)
 
 /* The largest group of transitions (one RESULT with all its values) must be smaller than Redis' largest argument
  * (proto-max-bulk-len in deploy/redis.conf, 64 MiB). */

@@ -46,6 +46,8 @@ struct sl_sched_config sim_core_config(struct sim_world *world, struct sl_incarn
     config.timeout_grace_ms = plan->grace_ms;
     config.settle_ms = plan->settle_ms;
     config.hot_bytes_max = plan->hot_bytes_max;
+    config.retention_ms = plan->retention_ms;
+    config.retention_bytes = plan->retention_bytes;
     config.bug = world->bug;
     return config;
 }
@@ -136,12 +138,12 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
     case SL_DO_ALARM:
         SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 91, effect->shard, "shard %d: %s", (int16_t)effect->shard,
                   sim_effect_text(world, effect));
-        sim_oracle_on_alarm(world, effect->shard, effect->text);
+        sim_oracle_on_alarm(world, broker->index, effect->shard, effect->text);
         return;
     case SL_DO_KEEP:
         SIM_TRACE(world, SIM_WHO_BROKER + broker->index, 0, 92, effect->shard, "shard %d: keeps %u writes: %.*s", (int16_t)effect->shard,
                   (unsigned)effect->keep.count, (int)effect->keep.why.size, (const char *)effect->keep.why.data);
-        sim_oracle_on_alarm(world, effect->shard, effect->keep.why);
+        sim_oracle_on_alarm(world, broker->index, effect->shard, effect->keep.why);
         sim_oracle_on_keep(world, effect);
         return;
     case SL_DO_CATALOG:

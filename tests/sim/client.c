@@ -244,7 +244,9 @@ static void on_changed(struct sim_world *world, struct sim_client *client, const
         struct sim_request *request = &client->requests[i];
         struct sim_job *job = &world->oracle->jobs[request->job];
         if (request->state != SIM_REQUEST_ACCEPTED || !sl_job_id_equal(job->id, changed->job)) continue;
-        if (!changed->known && sim_oracle_is_excused(world, job))
+        if (!changed->known && job->removed)
+            request->state = SIM_REQUEST_ENDED; /* it ended, and is kept no more */
+        else if (!changed->known && sim_oracle_is_excused(world, job))
             request->state = SIM_REQUEST_REFUSED; /* its record was read wrong */
         else if (!changed->known)
             sim_violated(world, "I1", "j%u: was accepted and is not known any more", (unsigned)job->number + 1);

@@ -17,7 +17,7 @@ void sim_oracle_new(struct sim_world *world) {
 }
 
 bool sim_oracle_is_excused(const struct sim_world *world, const struct sim_job *job) {
-    return job->damaged || world->redis->damaged[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
+    return job->damaged || job->reborn || world->redis->damaged[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
 }
 
 static void stage_letters(const struct sim_job *job, char *out) {
@@ -63,6 +63,29 @@ static int status_in(struct sl_bytes head) {
     return reader.rc ? -1 : (int)status;
 }
 
+/* It was removed just now: the settle that makes it so may be still to come. */
+static bool is_leaving(const struct sim_world *world, const struct sim_job *job) {
+    return job->removed && world->now - job->removed_at < SIM_SECOND;
+}
+
+/* Of a removed job nothing is stored but its tombstone, and that of one without a key goes too. */
+static void check_removed(struct sim_world *world, const struct sim_job *job) {
+    if (is_leaving(world, job)) return;
+    uint16_t shard = sl_job_shard(job->id, (uint16_t)world->plan.shard_count);
+    struct sl_ledger_reply reply;
+    struct sl_tombstone tombstone;
+    const char *name = sim_job_text(world, job->id);
+    struct sl_bytes stone = stored(world->redis->disk, job, shard, "gone", &reply);
+    if (reply.item_count != (stone.size > 0)) sim_violated(world, "I27", "%s was removed, and something is stored of it", name);
+    if (sim_job_kind(job) == SIM_REQUEST_ONCE) {
+        if (stone.size) sim_violated(world, "I27", "%s has no key, and its tombstone stays", name);
+        return;
+    }
+    if (stone.size == 0) sim_violated(world, "I27", "%s was removed without a trace", name);
+    else if (sl_tombstone_read(stone, &tombstone) || tombstone.state != job->state)
+        sim_violated(world, "I27", "%s has a tombstone that says something else", name);
+}
+
 static void check_stored(struct sim_world *world, const struct sim_job *job) {
     uint16_t shard = sl_job_shard(job->id, (uint16_t)world->plan.shard_count);
     struct sl_ledger_reply reply;
@@ -95,8 +118,8 @@ static void check_listed(struct sim_world *world, uint16_t shard) {
         struct sl_job_id id;
         memcpy(id.bytes, reply.items[i].key.data, sizeof id.bytes);
         const struct sim_job *job = sim_oracle_job(world, id);
-        if (job && job->damaged) continue;
-        if (!job || !job->ended) {
+        if (job && (job->damaged || job->reborn || is_leaving(world, job))) continue;
+        if (!job || !job->ended || job->removed) {
             sim_violated(world, "I16", "shard %u lists %s as ended", (unsigned)shard, sim_job_text(world, id));
             return;
         }
@@ -104,10 +127,20 @@ static void check_listed(struct sim_world *world, uint16_t shard) {
     }
     for (uint32_t i = 0; i < world->plan.job_count; i++) {
         const struct sim_job *job = &world->oracle->jobs[i];
-        ended += job->ended && !job->damaged && sl_job_shard(job->id, (uint16_t)world->plan.shard_count) == shard;
+        ended += job->ended && !job->removed && !job->damaged && !job->reborn && sl_job_shard(job->id, (uint16_t)world->plan.shard_count) == shard;
     }
     if (listed != ended)
         sim_violated(world, "I16", "shard %u lists %u ended jobs; %u ended", (unsigned)shard, (unsigned)listed, (unsigned)ended);
+}
+
+/* I27: what was old enough long ago is gone. */
+static void check_kept(struct sim_world *world, const struct sim_job *job) {
+    enum { LATE_MS = 3000 };
+    const struct sim_shard *shard = &world->oracle->shards[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)];
+    bool late = job->ended && !job->removed && job->ended_ms + world->plan.retention_ms + LATE_MS < shard->time_ms;
+    if (world->plan.retention_ms && late)
+        sim_violated(world, "I27", "%s ended at %llu ms and is still kept at %llu ms", sim_job_text(world, job->id),
+                     (unsigned long long)job->ended_ms, (unsigned long long)shard->time_ms);
 }
 
 /* The broker that decides about the shard's jobs, or NULL: a quarantined shard has none. */
@@ -140,7 +173,9 @@ void sim_oracle_at_end(struct sim_world *world) {
         const struct sim_job *job = &world->oracle->jobs[i];
         if (sim_oracle_is_excused(world, job)) continue;
         if (job->accepted && !job->submitted) sim_violated(world, "I1", "j%u was accepted and is lost", (unsigned)i + 1);
-        if (job->ended && !sim_is_violated(world)) check_stored(world, job);
+        if (!sim_is_violated(world)) check_kept(world, job);
+        if (job->removed && !sim_is_violated(world)) check_removed(world, job);
+        if (job->ended && !job->removed && !sim_is_violated(world)) check_stored(world, job);
     }
     for (uint16_t shard = 0; shard < world->plan.shard_count && !sim_is_violated(world); shard++) {
         if (world->redis->damaged[shard]) continue;
@@ -156,6 +191,8 @@ static int transition_text(struct sim_world *world, const struct sl_transition *
     switch (t->kind) {
     case SL_TR_SUBMITTED:
         return snprintf(out, size, "%s submitted", job);
+    case SL_TR_REMOVED:
+        return snprintf(out, size, "%s removed", job);
     case SL_TR_ENDED:
         return snprintf(out, size, "%s %s", job, sl_job_state_word(t->ended.state));
     case SL_TR_ATTEMPT_FAILED:

@@ -43,6 +43,10 @@ struct sim_job {
     uint32_t submitted;
     uint8_t state;       /* enum sl_job_state */
     uint8_t ended;
+    uint64_t ended_ms;   /* shard time of the commit that holds its end */
+    bool removed;
+    uint64_t removed_at;
+    bool reborn;         /* one without a key, submitted again after its removal: no promise was made of it */
     struct sim_stage *stages;
 };
 
@@ -90,7 +94,7 @@ bool sim_oracle_is_excused(const struct sim_world *world, const struct sim_job *
 void sim_oracle_on_durable(struct sim_world *world, const struct sl_ledger_call *call,
                            const struct sl_ledger_reply *reply);
 void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct sl_effect *effect);
-void sim_oracle_on_alarm(struct sim_world *world, uint16_t shard, struct sl_bytes text);
+void sim_oracle_on_alarm(struct sim_world *world, uint32_t broker, uint16_t shard, struct sl_bytes text);
 void sim_oracle_on_keep(struct sim_world *world, const struct sl_effect *effect);
 
 /* Whether some broker decides about every shard that nothing happened to; if not, says in `why` which has none. */

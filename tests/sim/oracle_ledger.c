@@ -1,6 +1,9 @@
 /* The oracle's fold of what became durable: I2, I3, I4, I6, I8 to I11, I13. */
 #include "oracle.h"
 
+#include "base/assert.h"
+#include "client.h"
+#include "core/record.h"
 #include "core/transition.h"
 #include "redis.h"
 #include "trace.h"
@@ -73,6 +76,10 @@ static struct sim_stage *stage_of(struct sim_job *job, const struct sl_transitio
 }
 
 static void on_submitted(struct sim_world *world, struct sim_job *job, const struct sl_transition *t) {
+    if (job->removed && sim_job_kind(job) == SIM_REQUEST_ONCE) {
+        job->reborn = true;
+        return;
+    }
     if (job->submitted++)
         VIOLATED(world, "I2", "j%u: the ledger took it twice", (unsigned)job->number + 1);
     if (!sl_digest_equal(t->submitted.pipeline, job->pipeline->digest))
@@ -219,6 +226,7 @@ static void on_ended(struct sim_world *world, struct sim_job *job, const struct 
         VIOLATED(world, "I6", "%s: cancelled and nobody asked for it", name);
     job->ended = 1;
     job->ended_at = world->now;
+    job->ended_ms = world->oracle->shards[sl_job_shard(job->id, (uint16_t)world->plan.shard_count)].time_ms;
     job->state = (uint8_t)t->ended.state;
     for (uint16_t i = 0; i < job->pipeline->stage_count; i++)
         if (!sl_stage_state_is_terminal((enum sl_stage_state)job->stages[i].state))
@@ -240,13 +248,51 @@ static void on_field(struct sim_world *world, struct sim_job *job, const struct 
     stage->field = (uint32_t)attempt;
 }
 
+/* Bytes that the shard's finished jobs take on the disk, as their records count them; those that are removed are not among them. */
+static uint64_t kept_bytes(struct sim_world *world, uint16_t shard) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < world->plan.job_count; i++) {
+        const struct sim_job *job = &world->oracle->jobs[i];
+        struct sl_ledger_call call = {.verb = SL_LEDGER_READ_RECORD, .shard = shard, .job = job->id};
+        struct sl_ledger_reply reply;
+        struct sl_ended ended;
+        bool is_gone = job->removed && !job->reborn;
+        if (is_gone || sl_job_shard(job->id, (uint16_t)world->plan.shard_count) != shard) continue;
+        SL_ASSERT(ledger_twin_call(world->redis->disk, &call, &reply) == 0);
+        if (reply.item_count == 1 && sl_record_read_ended(reply.items[0].value, &ended) == 0) bytes += ended.retained.bytes;
+    }
+    return bytes;
+}
+
+/* I27: what is removed has ended, and is old enough or too much. */
+static void on_removed(struct sim_world *world, struct sim_job *job) {
+    uint16_t index = sl_job_shard(job->id, (uint16_t)world->plan.shard_count);
+    const struct sim_shard *shard = &world->oracle->shards[index];
+    const char *name = sim_job_text(world, job->id);
+    if (!job->ended || job->removed) VIOLATED(world, "I6", "%s was removed, and had not ended, or not again", name);
+    bool old = world->plan.retention_ms && shard->time_ms >= job->ended_ms + world->plan.retention_ms;
+    uint64_t max = world->plan.retention_bytes / world->plan.shard_count;
+    bool full = world->plan.retention_bytes && kept_bytes(world, index) > max;
+    /* A new owner counts those of one settle that its predecessor removed as kept, when they were counted before the oldest one left;
+     * and a record that cannot be read is kept. */
+    bool is_exact = shard->tenure_count == 1 && world->plan.fault_weight[SIM_FAULT_DAMAGE] == 0;
+    bool may_be_counted = world->plan.retention_bytes && !is_exact;
+    if (!old && !full && !may_be_counted)
+        VIOLATED(world, "I27", "%s ended at %llu ms and was removed at %llu ms, of %u; %llu bytes were kept, of %llu", name,
+                 (unsigned long long)job->ended_ms, (unsigned long long)shard->time_ms, (unsigned)world->plan.retention_ms,
+                 (unsigned long long)kept_bytes(world, index), (unsigned long long)max);
+    job->removed = true;
+    job->removed_at = world->now;
+}
+
 static void on_transition(struct sim_world *world, const struct sl_transition *t) {
     struct sim_job *job = sim_oracle_job(world, t->job);
     world->oracle->transitions++;
     if (!job) VIOLATED(world, "I2", "a job that nobody submitted was committed");
     if (t->kind != SL_TR_SUBMITTED && job->submitted == 0)
         VIOLATED(world, "I6", "j%u: %s before it was submitted", (unsigned)job->number + 1, sl_transition_word(t->kind));
-    job->events += t->kind != SL_TR_SUBMITTED; /* which its history begins behind */
+    if (job->reborn) return;
+    job->events += t->kind != SL_TR_SUBMITTED && t->kind != SL_TR_REMOVED; /* its history stands between them */
     switch (t->kind) {
     case SL_TR_SUBMITTED:
         on_submitted(world, job, t);
@@ -268,6 +314,9 @@ static void on_transition(struct sim_world *world, const struct sl_transition *t
         return;
     case SL_TR_FIELD_SET:
         on_field(world, job, t);
+        return;
+    case SL_TR_REMOVED:
+        on_removed(world, job);
         return;
     default:
         sim_violated(world, "I6", "an unexpected transition %s", sl_transition_word(t->kind));

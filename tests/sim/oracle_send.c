@@ -10,6 +10,8 @@
 #include "trace.h"
 #include "worker.h"
 
+#include <string.h>
+
 #define VIOLATED(world, name, ...)                                                                                     \
     do {                                                                                                               \
         sim_violated(world, name, __VA_ARGS__);                                                                        \
@@ -109,6 +111,7 @@ static void on_assign(struct sim_world *world, uint32_t broker, const struct sl_
     struct sim_job *job = sim_oracle_job(world, token->job);
     struct sim_attempt *attempt = attempt_of(world, token);
     const char *name = sim_token_text(world, token);
+    if (job && job->reborn) return;
     if (!job || !attempt) VIOLATED(world, "I7", "broker %c assigned %s before its start was durable", 'A' + (int)broker, name);
     if (job->cancelled_said && owns_now(world, broker, token->shard))
         VIOLATED(world, "I15", "broker %c assigned %s after it said that the job is cancelled", 'A' + (int)broker, name);
@@ -121,8 +124,9 @@ static void on_assign(struct sim_world *world, uint32_t broker, const struct sl_
 
 static void on_ack(struct sim_world *world, uint32_t broker, const struct sl_token *token, bool stale) {
     const struct sim_attempt *attempt = attempt_of(world, token);
+    const struct sim_job *job = sim_oracle_job(world, token->job);
     const char *name = sim_token_text(world, token);
-    if (stale) return;
+    if (stale || (job && job->reborn)) return;
     bool given_back = attempt && attempt->outcome == SL_OUTCOME_LOST && token->attempt > SL_RETURNS_MAX;
     if (!attempt || !attempt->ended || (attempt->outcome == SL_OUTCOME_LOST && !given_back))
         VIOLATED(world, "I12", "broker %c acknowledged the result of %s, which is not durable", 'A' + (int)broker, name);
@@ -133,7 +137,7 @@ static void on_field_ack(struct sim_world *world, uint32_t broker, const struct 
     if (worker < 0 || effect->ack.stale) return;
     const struct sl_token *token = sim_worker_field(world, (uint32_t)worker, broker, effect->re);
     struct sim_job *job = token ? sim_oracle_job(world, token->job) : NULL;
-    if (!job) return;
+    if (!job || job->reborn) return;
     struct sim_stage *stage = &job->stages[token->stage];
     if (stage->field < token->attempt)
         VIOLATED(world, "I12", "broker %c acknowledged the field of %s, which is not durable", 'A' + (int)broker,
@@ -143,7 +147,7 @@ static void on_field_ack(struct sim_world *world, uint32_t broker, const struct 
 
 static void on_changed(struct sim_world *world, uint32_t broker, const struct sl_do_changed *changed) {
     const struct sim_job *job = sim_oracle_job(world, changed->job);
-    if (!changed->known) return;
+    if (!changed->known || (job && job->reborn)) return;
     if (!job || job->submitted == 0)
         VIOLATED(world, "I1", "broker %c showed %s, which is not durable", 'A' + (int)broker, sim_job_text(world, changed->job));
     if (sl_job_state_is_terminal(changed->state) && changed->state != job->state)
@@ -158,6 +162,7 @@ static void on_changed(struct sim_world *world, uint32_t broker, const struct sl
 
 static void on_cancelled(struct sim_world *world, uint32_t broker, struct sl_job_id id, enum sl_job_state state) {
     struct sim_job *job = sim_oracle_job(world, id);
+    if (job && job->reborn) return;
     if (!job || !job->ended || job->state != state)
         VIOLATED(world, "I15", "broker %c said that %s is %s, which is not durable", 'A' + (int)broker,
                  sim_job_text(world, id), sl_job_state_word(state));
@@ -205,17 +210,24 @@ void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct s
     if (effect->n && !sim_is_violated(world)) check_rests_on_durable(world, broker, effect);
 }
 
-/* I3: who is quarantined, or has seen a regression, has a reason; what was harmed is named. */
-void sim_oracle_on_alarm(struct sim_world *world, uint16_t shard, struct sl_bytes text) {
+/* I3: who is quarantined, or has seen a regression, has a reason; what was harmed is named. I18: where nothing that is stored can be
+ * damaged, nothing is found unreadable. */
+void sim_oracle_on_alarm(struct sim_world *world, uint32_t broker, uint16_t shard, struct sl_bytes text) {
     char sentence[1024], entry[32];
+    const uint32_t *faults = world->plan.fault_weight;
+    bool may_be_damaged = faults[SIM_FAULT_DAMAGE] || faults[SIM_FAULT_REDIS_BACK] || faults[SIM_FAULT_LOG_HARM];
     world->oracle->alarms++;
     if (shard >= SIM_SHARDS_MAX) return;
     world->oracle->shards[shard].alarmed = true;
     snprintf(sentence, sizeof sentence, "%.*s", (int)text.size, (const char *)text.data);
+    /* Who was fenced while it recovered reads what its successor wrote and dropped. */
+    bool is_false = !may_be_damaged && owns_now(world, broker, shard) && strstr(sentence, "cannot be read");
+    if (is_false) sim_violated(world, "I18", "nothing stored was damaged: %s", sentence);
     if (!strstr(sentence, "is quarantined") && !strstr(sentence, "REGRESSION")) return;
     if (!world->redis->damaged[shard]) sim_violated(world, "I3", "a false alarm: %s", sentence);
     snprintf(entry, sizeof entry, "entry %llu", (unsigned long long)world->redis->harmed_n[shard]);
-    if (strstr(sentence, entry)) world->redis->harm_named[shard] = true;
+    /* A digest that differs may be wrong in either of two entries: the one before is named then, and the one behind it. */
+    if (strstr(sentence, entry) || strstr(sentence, "the entry behind it says digest")) world->redis->harm_named[shard] = true;
 }
 
 /* I26: what a file holds is what was written behind the newest durable write, without a gap and as one chain; nothing that is durable

@@ -108,4 +108,6 @@ void sim_plan_draw(struct sim_plan *out_plan, uint64_t seed) {
     out_plan->percent_catalog = sl_rng_chance(&rng, 1, 4) ? between(&rng, 10, 100) : 0;
     out_plan->percent_ask = sometimes(&rng, 25);
     out_plan->hot_bytes_max = sl_rng_chance(&rng, 1, 3) ? between(&rng, 0, 2000) : UINT32_MAX;
+    if (sl_rng_chance(&rng, 1, 3)) out_plan->retention_ms = between(&rng, 1, 4000);
+    if (sl_rng_chance(&rng, 1, 5)) out_plan->retention_bytes = between(&rng, 1, 30000);
 }

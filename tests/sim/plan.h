@@ -66,6 +66,7 @@ struct sim_plan {
     uint32_t flush_us_max;     /* how long a broker goes on reading before it seals */
     uint32_t clock_ppm_max;    /* drift of brokers' and workers' clocks */
 
+    uint32_t retention_ms, retention_bytes; /* of finished jobs; 0: without limit */
     uint32_t hot_bytes_max;    /* of payloads and outputs, in a broker's memory */
 
     uint32_t fault_budget, fault_gap_ms; /* mean time between faults */

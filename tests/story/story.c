@@ -2,6 +2,7 @@
 #include "story.h"
 
 #include "sim/broker.h"
+#include "sim/client.h"
 #include "sim/redis.h"
 #include "sim/worker.h"
 
@@ -66,6 +67,11 @@ void story_pause_broker(struct story *story, uint32_t broker, uint32_t ms) {
 void story_kill_worker(struct story *story, uint32_t worker) {
     sim_trace_line(&story->world, SIM_WHO_WORKER + worker, 0, "is killed");
     sim_worker_crash(&story->world, worker);
+}
+
+void story_kill_client(struct story *story, uint32_t client) {
+    sim_trace_line(&story->world, SIM_WHO_CLIENT + client, 0, "is killed");
+    sim_client_crash(&story->world, client);
 }
 
 void story_cut_ledger(struct story *story, uint32_t broker) {

@@ -27,6 +27,8 @@ void story_kill_broker(struct story *story, uint32_t broker);
 void story_start_broker(struct story *story, uint32_t broker);
 void story_pause_broker(struct story *story, uint32_t broker, uint32_t ms);
 void story_kill_worker(struct story *story, uint32_t worker);
+/* It starts again at once, and knows which requests it made, and no answer. */
+void story_kill_client(struct story *story, uint32_t client);
 /* Both connections of the broker to Redis are cut; what Redis performed stays, its replies are lost. */
 void story_cut_ledger(struct story *story, uint32_t broker);
 

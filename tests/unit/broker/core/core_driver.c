@@ -15,6 +15,12 @@ static void dump(const struct core_driver *driver, struct sl_buf *buf) {
     for (uint16_t shard = 0; shard < 2; shard++) (void)sl_sched_dump(driver->core, shard, buf);
 }
 
+static void keep_text(char out[256], struct sl_bytes text) {
+    size_t size = text.size < 255 ? text.size : 255;
+    if (size) memcpy(out, text.data, size);
+    out[size] = '\0';
+}
+
 static void note(struct core_driver *driver, const struct sl_effect *effect) {
     driver->said[effect->kind]++;
     if (effect->kind == SL_DO_ASSIGN) {
@@ -48,8 +54,13 @@ static void note(struct core_driver *driver, const struct sl_effect *effect) {
         driver->kept_size = effect->keep.file.size;
         if (driver->kept_size) memcpy(driver->kept, effect->keep.file.data, driver->kept_size);
     }
-    if (effect->kind == SL_DO_REJECTED) driver->rejected = effect->rejected.code;
+    if (effect->kind == SL_DO_REJECTED) {
+        driver->rejected = effect->rejected.code;
+        keep_text(driver->rejected_text, effect->rejected.message);
+    }
+    if (effect->kind == SL_DO_CHANGED) keep_text(driver->changed_text, effect->changed.reason);
     if (effect->kind != SL_DO_CALL) return;
+    driver->made[effect->call.verb]++;
     cr_assert_lt(driver->call_count, DRIVER_CALLS_MAX);
     struct sl_ledger_call *call = &driver->calls[(driver->first_call + driver->call_count++) % DRIVER_CALLS_MAX];
     *call = effect->call;
@@ -140,7 +151,8 @@ void driver_hello(struct core_driver *driver) {
     driver_step(driver, &hello);
 }
 
-static void new_core(struct core_driver *driver, uint8_t incarnation) {
+static void new_core(struct core_driver *driver) {
+    uint8_t incarnation = ++driver->incarnation;
     struct sl_sched_config config = sl_sched_config_default();
     config.settle_ms = 50;
     config.incarnation = (struct sl_incarnation){{incarnation}};
@@ -148,6 +160,9 @@ static void new_core(struct core_driver *driver, uint8_t incarnation) {
     config.seed = 5;
     config.shard_count = 2;
     config.lost_ms = 60000;
+    config.retention_ms = driver->retention_ms;
+    config.retention_bytes = driver->retention_bytes;
+    if (driver->tombstone_ms) config.tombstone_ms = driver->tombstone_ms;
     uint64_t countdown = driver->memory.countdown;
     driver->memory.countdown = UINT64_MAX; /* a process that finds no memory at its start is just started again */
     cr_assert_eq(sl_sched_new(&driver->memory.alloc, &config, &driver->core), 0);
@@ -159,7 +174,7 @@ void driver_init(struct core_driver *driver, uint64_t fail_at) {
     sl_failing_alloc_init(&driver->memory, UINT64_MAX);
     driver->now = 1000000000u;
     cr_assert_eq(ledger_twin_new(sl_alloc_system(), &driver->twin), 0);
-    new_core(driver, driver->incarnation = 1);
+    new_core(driver);
     if (fail_at) driver->memory.countdown = fail_at - 1;
     tell_catalog(driver, DRIVER_SHAPES);
     struct sl_event up = {.kind = SL_EV_LEDGER_UP};
@@ -170,12 +185,19 @@ void driver_init(struct core_driver *driver, uint64_t fail_at) {
 
 void driver_succeed(struct core_driver *driver, uint32_t pipelines) {
     sl_sched_free(&driver->core);
-    new_core(driver, ++driver->incarnation);
+    new_core(driver);
     tell_catalog(driver, pipelines);
     struct sl_event up = {.kind = SL_EV_LEDGER_UP};
     driver_step(driver, &up);
     driver_wait(driver, 200);
     driver_hello(driver);
+}
+
+void driver_keep(struct core_driver *driver, uint64_t ms, uint64_t bytes, uint64_t tombstone_ms) {
+    driver->retention_ms = ms;
+    driver->retention_bytes = bytes;
+    driver->tombstone_ms = tombstone_ms;
+    driver_succeed(driver, DRIVER_SHAPES);
 }
 
 bool driver_take(struct core_driver *driver, enum sl_ledger_verb verb, struct sl_ledger_call *out_call) {

@@ -22,6 +22,7 @@ struct core_driver {
     char alarm[1024];             /* the newest one, of KEEP too */
     uint8_t kept[1 << 16];        /* the newest file of KEEP */
     size_t kept_size;
+    uint32_t made[SL_LEDGER_READ_GONE + 1]; /* calls by verb */
     struct sl_token assigned;     /* by the newest ASSIGN */
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     uint32_t answer_count;        /* members of the newest ANSWER */
@@ -33,9 +34,12 @@ struct core_driver {
     uint32_t callable_count;      /* members of the newest CALLABLES */
     char missing[SL_TYPE_KEY_MAX + 1]; /* the first of the missing types of the newest ACCEPTED; empty: none */
     enum sl_reject rejected;
+    char rejected_text[256];
+    char changed_text[256];         /* the reason of the newest CHANGED */
     uint64_t rests_on[SL_DO_BYE + 1]; /* the number that the newest message of a kind rests on */
     struct sl_do_accepted accepted; /* the newest ACCEPTED; its views are not kept */
     bool holds;                     /* the ledger's answers wait */
+    uint64_t retention_ms, retention_bytes, tombstone_ms; /* of the next core; 0: for ever, without limit, as by default */
     void (*after_step)(struct core_driver *driver); /* called after every step of the core; NULL: nothing is */
     uint32_t failures; /* steps that found no memory; each was checked to have changed no job, and was taken again */
 };
@@ -65,6 +69,10 @@ void driver_await(struct core_driver *driver, enum sl_ledger_verb verb, struct s
 
 /* A core of another incarnation on the same ledger, in place of the one that is there, which is told `pipelines` of the shapes. */
 void driver_succeed(struct core_driver *driver, uint32_t pipelines);
+
+/* A successor that keeps finished jobs so long, and up to so many bytes of them, and tombstones for so long (0: for ever, without limit,
+ * as by default). */
+void driver_keep(struct core_driver *driver, uint64_t ms, uint64_t bytes, uint64_t tombstone_ms);
 
 /* The worker says HELLO, again when its session was lost. */
 void driver_hello(struct core_driver *driver);

@@ -155,7 +155,7 @@ static void live_with_a_cut(void) {
     driver.holds = true;
     driver_result(&driver, SL_OUTCOME_DONE);
     driver_step(&driver, &down);
-    for (int verb = SL_LEDGER_COMMIT; verb <= SL_LEDGER_READ_ENDED; verb++)
+    for (int verb = SL_LEDGER_COMMIT; verb <= SL_LEDGER_READ_GONE; verb++)
         while (driver_take(&driver, (enum sl_ledger_verb)verb, &lost)) free((void *)(uintptr_t)lost.body.data);
     driver.holds = false;
     driver_step(&driver, &up);
@@ -168,6 +168,40 @@ static bool one_ended(void) {
 
 Test(no_memory, of_a_cut) {
     const struct life life = {submit_one, live_with_a_cut, one_ended};
+    fail_each(&life);
+}
+
+/* A finished job is removed; its request comes again; a successor takes the shard; the tombstone goes. */
+static void finish_one(void) {
+    submit_one();
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_wait(&driver, 200);
+    driver_keep(&driver, 300, 0, 3000);
+}
+
+static void live_through_a_removal(void) {
+    driver_wait(&driver, 600);
+    (void)driver_submit(&driver, 0, "first", true);
+    driver_succeed(&driver, DRIVER_SHAPES);
+    driver_wait(&driver, 4000);
+}
+
+static bool nothing_is_left(void) {
+    size_t items = 0;
+    for (uint16_t shard = 0; shard < 2; shard++) {
+        static const enum sl_ledger_verb verbs[] = {SL_LEDGER_READ_ENDED, SL_LEDGER_READ_GONE};
+        for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+            struct sl_ledger_call call = {.verb = verbs[i], .shard = shard, .count = 10};
+            struct sl_ledger_reply reply;
+            cr_assert_eq(ledger_twin_call(driver.twin, &call, &reply), 0);
+            items += reply.item_count;
+        }
+    }
+    return items == 0 && driver.said[SL_DO_ALARM] == 0 && driver.said[SL_DO_ACCEPTED] == 2;
+}
+
+Test(no_memory, of_a_removal) {
+    const struct life life = {finish_one, live_through_a_removal, nothing_is_left};
     fail_each(&life);
 }
 

@@ -72,7 +72,7 @@ static void ask_prefix(const char *prefix) {
     struct sl_ledger_reply read;
     query.query = (struct sl_ev_query){.peer = DRIVER_PEER_CLIENT, .message_id = 2, .what = SL_QUERY_JOB, .job = sl_text(prefix)};
     driver_step(&driver, &query);
-    while (driver_take(&driver, SL_LEDGER_READ_ENDED, &call)) {
+    while (driver_take(&driver, SL_LEDGER_READ_ENDED, &call) || driver_take(&driver, SL_LEDGER_READ_GONE, &call)) {
         driver_perform(&driver, &call, &read);
         driver_deliver(&driver, &read);
     }

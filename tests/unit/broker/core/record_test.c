@@ -150,15 +150,54 @@ Test(record, an_ended_record_gives_its_head_and_outputs) {
     end.ended.state = SL_JOB_CANCELLED;
     end.ended.reason = sl_text("enough");
     apply(12, &end);
-    sl_record_ended(&record, job);
+    uint64_t upto = sl_record_ended(&record, job, 777, 1000);
     cr_assert_eq(sl_record_read_ended(sl_buf_bytes(&record), &ended), SL_OK);
     cr_assert_eq(read_only(ended.head), SL_OK);
     cr_assert_eq(ended.output_count, 1);
+    cr_assert_eq(ended.retained.since_ms, 777);
+    cr_assert_eq(ended.retained.upto, upto);
+    cr_assert_eq(ended.retained.bytes, upto - 1000);
+    cr_assert(ended.retained.bytes >= record.size && ended.retained.bytes < record.size + 64, "it counts itself: %llu of %zu",
+              (unsigned long long)ended.retained.bytes, record.size);
     for (size_t bit = 0; bit < record.size * 8; bit++) {
         record.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         cr_assert_neq(sl_record_read_ended(sl_buf_bytes(&record), &ended), SL_OK, "bit %zu", bit);
         record.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
+}
+
+Test(record, an_ended_record_of_before_retention_is_read) {
+    struct sl_ended ended;
+    make_job();
+    sl_mp_array(&record, 4);
+    sl_mp_uint(&record, 1);
+    sl_mp_bin(&record, sl_text("head"));
+    sl_mp_bin(&record, sl_text("history"));
+    sl_mp_map(&record, 0);
+    sl_record_seal(&record, 0);
+    cr_assert_eq(sl_record_read_ended(sl_buf_bytes(&record), &ended), SL_OK);
+    cr_assert(sl_bytes_is(ended.head, "head") && sl_bytes_is(ended.history, "history"));
+    cr_assert(ended.retained.since_ms == 0 && ended.retained.bytes == 0 && ended.retained.upto == 0);
+}
+
+Test(record, a_removal_fits_an_ended_job_once) {
+    struct sl_job *job = make_job();
+    struct sl_prepared prepared;
+    struct sl_transition removed = {.kind = SL_TR_REMOVED, .job = {{9}}, .wall_ms = 1006, .run = 1};
+    struct sl_transition end = {.kind = SL_TR_ENDED, .job = {{9}}, .wall_ms = 1005, .run = 1};
+    end.ended.state = SL_JOB_CANCELLED;
+    cr_assert_eq(sl_apply_prepare(&table, &removed, find, NULL, &prepared), SL_E_DAMAGED, "it has not ended");
+    apply(12, &end);
+    removed.run = 2;
+    cr_assert_eq(sl_apply_prepare(&table, &removed, find, NULL, &prepared), SL_E_DAMAGED, "of another run");
+    removed.run = 1;
+    uint32_t history_size = job->history_size;
+    apply(13, &removed);
+    cr_assert(job->removed && job->at == 13 && job->updated_ms == 1005 && job->history_size == history_size);
+    cr_assert_eq(sl_apply_prepare(&table, &removed, find, NULL, &prepared), SL_E_DAMAGED, "it was removed before");
+    struct sl_transition other = removed;
+    other.job = (struct sl_job_id){{8}};
+    cr_assert_eq(sl_apply_prepare(&table, &other, find, NULL, &prepared), SL_E_DAMAGED, "there is no such job");
 }
 
 Test(record, an_illegal_transition_is_refused_before_anything_changes) {
