@@ -9,7 +9,7 @@ static const struct sl_command commands[] = {
      "sluice dev deploy/pipelines --data /tmp/sluice --workers 2 --slots 4\n",
      0, ANY,
      {SL_FLAG_DATA, SL_FLAG_LISTEN, SL_FLAG_WORKERS, SL_FLAG_SLOTS, SL_FLAG_ISOLATION, SL_FLAG_POLICIES, SL_FLAG_PLUGINS,
-      SL_FLAG_TIMING, SL_FLAG_READY_FD, SL_FLAG_READY_FILE, SL_FLAG_INSECURE},
+      SL_FLAG_RETENTION_TIME, SL_FLAG_RETENTION_BYTES, SL_FLAG_TIMING, SL_FLAG_READY_FD, SL_FLAG_READY_FILE, SL_FLAG_INSECURE},
      sl_run_dev},
     {"submit", "PIPELINE[@VERSION] [FILE|GLOB ...]", "Queue a job, or one job per file",
      "sluice submit auto --each /usr/share/doc/a*/copyright --watch\n"

@@ -139,6 +139,8 @@ static int make_core(struct sl_broker *self) {
     config.lost_ms = self->options->lost_ms;
     config.timeout_grace_ms = self->options->grace_ms;
     config.settle_ms = self->options->settle_ms;
+    config.retention_ms = self->options->retention_ms;
+    config.retention_bytes = self->options->retention_bytes;
     int rc = sl_sched_new(sl_alloc_system(), &config, &self->sched);
     if (!rc) rc = sl_outbox_new(sl_alloc_system(), self->cluster.shards, &self->outbox);
     if (!rc) rc = sl_catalog_new(self, &self->catalog);

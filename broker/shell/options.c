@@ -22,6 +22,8 @@ static const struct option long_options[] = {{"redis", required_argument, NULL, 
                                              {"ready-fd", required_argument, NULL, 'R'},
                                              {"durability", required_argument, NULL, 'd'},
                                              {"shards", required_argument, NULL, 's'},
+                                             {"retention-time", required_argument, NULL, 'k'},
+                                             {"retention-bytes", required_argument, NULL, 'b'},
                                              {"no-create", no_argument, NULL, 'n'},
                                              {"insecure", no_argument, NULL, 'I'},
                                              {"timing", required_argument, NULL, 't'},
@@ -44,6 +46,9 @@ static const char help[] =
     "                           [those that the cluster has; else the shipped ones]\n"
     "  --durability disk|process  what an acknowledged job survives          [disk]\n"
     "  --shards N               of a cluster that is made now                [8]\n"
+    "  --retention-time TIME    how long finished jobs are kept: 90m, 12h, 7d, or none for ever      [7d]\n"
+    "  --retention-bytes SIZE   how much of them the cluster keeps: 512M, 1G, or none for no limit   [1G]\n"
+    "                           what goes first is the oldest; a repeated request is known for 7 days more\n"
     "  --no-create              refuse to make a cluster or to load the function library\n"
     "  --insecure               serve TCP beyond this machine without keys\n"
     "  --data DIR               where writes of a shard that had to be given up are kept, for a person to look at\n"
@@ -93,6 +98,18 @@ static int read_timing(struct sl_options *options, const char *text) {
     return SL_OK;
 }
 
+/* "none" and 0 are no limit, which is 0 here. */
+static int take_retention(struct sl_options *options, int option, const char *value) {
+    const char *limit = strcmp(value, "none") == 0 ? "0" : value;
+    if (option == 'k' && sl_text_to_duration_ms(limit, &options->retention_ms)) {
+        return usage("--retention-time is a time such as 90m, 12h or 7d, or none", value);
+    }
+    if (option == 'b' && sl_text_to_size(limit, &options->retention_bytes)) {
+        return usage("--retention-bytes is a size such as 512M or 1G, or none", value);
+    }
+    return SL_OK;
+}
+
 /* Options with a value that must be looked at. */
 static int take_checked(struct sl_options *options, int option, const char *value) {
     uint64_t number;
@@ -117,6 +134,9 @@ static int take_checked(struct sl_options *options, int option, const char *valu
         if (strlen(value) == 0 || strlen(value) >= sizeof options->data) return usage("--data is no folder's path", value);
         (void)strcpy(options->data, value);
         return SL_OK;
+    case 'k':
+    case 'b':
+        return take_retention(options, option, value);
     case 't':
         if (read_timing(options, value)) return usage("--timing is NAME=MILLISECONDS,...", value);
         return SL_OK;
@@ -189,6 +209,8 @@ int sl_options_read(int argc, char **argv, struct sl_options *out_options) {
                                        .reply_ms = SL_REPLY_MS,
                                        .grace_ms = SL_TIMEOUT_GRACE_MS,
                                        .settle_ms = SL_SETTLE_MS,
+                                       .retention_ms = SL_RETENTION_MS,
+                                       .retention_bytes = SL_RETENTION_BYTES,
                                        .durability = SL_DURABILITY_DISK,
                                        .log_level = SL_LOG_INFO};
     set_default_data(out_options);

@@ -24,6 +24,7 @@ struct sl_options {
     bool insecure;
     int ready_fd; /* -1: none */
     uint32_t beat_ms, takeover_ms, heartbeat_ms, lost_ms, reply_ms, grace_ms, settle_ms;
+    uint64_t retention_ms, retention_bytes; /* of finished jobs; 0: without limit */
     enum sl_log_level log_level;
 };
 

@@ -103,6 +103,7 @@ class Cluster:
     def __init__(self, *redis_words, plugins=None, worker=True, broker_words=()):
         self.folder = tempfile.mkdtemp(prefix="sluice-bad-")
         self.processes = []
+        self.broker_words = broker_words
         self.redis = Redis(self.folder, *redis_words)
         for name, text in PIPELINES.items():
             self.write(f"pipelines/{name}.yaml", f'name: {name}\nversion: "2026-01-15"\n{text}')
@@ -133,7 +134,7 @@ class Cluster:
         read, write = os.pipe()
         self.broker = self.start("sluice-broker", "--redis", f"unix:{self.redis.socket}", "--listen", "tcp://127.0.0.1:*",
                                  "--pipelines", self.path("pipelines"), "--timing", TIMING, "--ready-fd", str(write),
-                                 "--data", self.path("kept"), *more, pass_fds=[write])
+                                 "--data", self.path("kept"), *self.broker_words, *more, pass_fds=[write])
         os.close(write)
         with os.fdopen(read) as ready:
             words = ready.readline().split()

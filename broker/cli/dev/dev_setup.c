@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "client/endpoint.h"
 
 #include <errno.h>
@@ -100,6 +101,16 @@ static int check_files(struct sl_dev *self) {
     return code ? code : found;
 }
 
+static int check_retention(const struct sl_dev *self) {
+    const char *time = sl_cli_flag(self->cli, SL_FLAG_RETENTION_TIME), *bytes = sl_cli_flag(self->cli, SL_FLAG_RETENTION_BYTES);
+    uint64_t value;
+    if (time && strcmp(time, "none") != 0 && sl_text_to_duration_ms(time, &value))
+        return sl_cli_fail(self->cli, SL_EXIT_USAGE, "--retention-time \"%.32s\" is no time; say 12h, 7d, or none", time);
+    if (bytes && strcmp(bytes, "none") != 0 && sl_text_to_size(bytes, &value))
+        return sl_cli_fail(self->cli, SL_EXIT_USAGE, "--retention-bytes \"%.32s\" is no size; say 512M, 1G, or none", bytes);
+    return SL_EXIT_DONE;
+}
+
 static int setup_broker(struct sl_dev *self) {
     sl_child_init(&self->broker, "broker", self->broker_program, "sluice-broker");
     sl_child_add(&self->broker, "--redis");
@@ -110,8 +121,11 @@ static int setup_broker(struct sl_dev *self) {
     sl_child_add(&self->broker, "%s/broker", self->folders.data);
     pass_on(self, &self->broker, SL_FLAG_POLICIES, "policies");
     pass_on(self, &self->broker, SL_FLAG_TIMING, "timing");
+    pass_on(self, &self->broker, SL_FLAG_RETENTION_TIME, "retention-time");
+    pass_on(self, &self->broker, SL_FLAG_RETENTION_BYTES, "retention-bytes");
     pass_on(self, &self->broker, SL_FLAG_INSECURE, "insecure");
-    int code = check_files(self);
+    int code = check_retention(self);
+    if (code == SL_EXIT_DONE) code = check_files(self);
     self->broker_base = self->broker.argument_count;
     sl_dev_aim_broker(self);
     if (code == SL_EXIT_DONE && self->broker.overflow)

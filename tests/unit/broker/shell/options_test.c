@@ -32,6 +32,18 @@ Test(options, what_is_not_said_has_its_default) {
     cr_assert_eq(options.ready_fd, -1);
     cr_assert_eq(options.shards, 0);
     cr_assert_not(options.insecure);
+    cr_assert_eq(options.retention_ms, 7u * 24 * 3600 * 1000);
+    cr_assert_eq(options.retention_bytes, 1u << 30);
+}
+
+Test(options, retention_has_units_and_may_be_without_limit) {
+    cr_assert_eq(read_line("sluice-broker --retention-time 12h --retention-bytes 512M"), 0);
+    cr_assert_eq(options.retention_ms, 12u * 3600 * 1000);
+    cr_assert_eq(options.retention_bytes, 512u << 20);
+    cr_assert_eq(read_line("sluice-broker --retention-time none --retention-bytes none"), 0);
+    cr_assert(options.retention_ms == 0 && options.retention_bytes == 0);
+    cr_assert_eq(read_line("sluice-broker --retention-time 0 --retention-bytes 0"), 0);
+    cr_assert(options.retention_ms == 0 && options.retention_bytes == 0);
 }
 
 Test(options, data_is_kept_below_the_users_state) {
@@ -75,7 +87,8 @@ Test(options, what_is_said_counts) {
 Test(options, what_is_wrong_is_refused) {
     static const char *const rows[] = {"--shards 0",   "--shards 1025",     "--shards x",         "--durability never", "--ready-fd x",
                                        "--timing x=1", "--timing beat",     "--timing beat=0",    "--timing beat=x",    "--succeeds x",
-                                       "--log-level x", "--nonsense",       "--shards",           "word"};
+                                       "--log-level x", "--nonsense",       "--shards",           "word",
+                                       "--retention-time week", "--retention-time -1d", "--retention-bytes 1T", "--retention-bytes x"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char line[128] = "sluice-broker ";
         strcat(line, rows[i]);
