@@ -3,6 +3,7 @@
 #define SL_CORE_SCHED_PARTS_H
 
 #include "retention_parts.h"
+#include "session_parts.h"
 #include "sched_state.h"
 
 /* effects.c: what the step at hand wants done. */
@@ -119,21 +120,6 @@ int sl_attempt_failed(struct sl_sched *self, struct sl_stage_run *stage, unsigne
                       struct sl_bytes error, struct sl_bytes detail);
 int sl_attempt_returned(struct sl_sched *self, struct sl_stage_run *stage, const char *why);
 int sl_job_end(struct sl_sched *self, struct sl_job *job, enum sl_job_state state, struct sl_bytes reason);
-
-/* sessions.c */
-/* held.c: an attempt that is not current takes a slot of its worker until that answers for it, or no longer names it. */
-void sl_session_hold(struct sl_sched *self, struct sl_session *session, const struct sl_token *token);
-void sl_session_let_go(struct sl_sched *self, struct sl_session *session, const struct sl_token *token);
-void sl_session_let_go_unnamed(struct sl_sched *self, struct sl_session *session);
-void sl_session_let_go_all(struct sl_sched *self, struct sl_session *session);
-
-struct sl_session *sl_session_of_peer(const struct sl_sched *self, uint64_t peer);
-/* Puts a new session where it is found; room in `peers` was reserved. An older one of the same peer is found no more. */
-void sl_session_begin(struct sl_sched *self, struct sl_session *session);
-int sl_session_lost(struct sl_sched *self, struct sl_session *session, bool at_once);
-int sl_sessions_tick(struct sl_sched *self);
-struct sl_stage_run *sl_attempt_find(struct sl_sched *self, const struct sl_token *token);
-struct sl_token sl_attempt_token(const struct sl_sched *self, const struct sl_stage_run *stage);
 
 /* once.c: repetitions of requests without a key. 0, or SL_E_NO_MEMORY. */
 int sl_once_note(struct sl_sched *self, struct sl_job_id id);
