@@ -122,7 +122,7 @@ static const struct {
     [SL_AGENT_FIELD_ACK] = {sl_agent_on_field_ack, true},
     [SL_AGENT_REJECTED] = {sl_agent_on_rejected, true},
     [SL_AGENT_DEFINE] = {sl_agent_on_define, true},
-    [SL_AGENT_BEAT] = {on_nothing, true},
+    [SL_AGENT_BEAT] = {sl_agent_on_beat, true},
     [SL_AGENT_RESET] = {sl_agent_on_reset, true},
     [SL_AGENT_OFFERS] = {sl_agent_on_offers, false},
     [SL_AGENT_BROKER_BYE] = {sl_agent_on_broker_bye, true},

@@ -59,6 +59,14 @@ int sl_agent_on_welcome(struct sl_agent *self, const struct sl_agent_event *even
     return SL_OK;
 }
 
+/* Workers answer the broker's beat: those of many come together, and wake it once. Without one they beat by themselves. */
+int sl_agent_on_beat(struct sl_agent *self, const struct sl_agent_event *event) {
+    (void)event;
+    bool is_half = self->beat_at - self->now <= self->heartbeat_ns / 2;
+    if (self->link == LINK_WELCOMED && self->beat_at > self->now && is_half) self->beat_at = self->now;
+    return SL_OK;
+}
+
 static void drop_field(struct sl_agent *self, struct field *field) {
     SL_ASSERT(field->attempt->field_count > 0);
     field->attempt->field_count--;

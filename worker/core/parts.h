@@ -108,6 +108,7 @@ int sl_agent_on_connected(struct sl_agent *self, const struct sl_agent_event *ev
 int sl_agent_on_welcome(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_offers(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_reset(struct sl_agent *self, const struct sl_agent_event *event);
+int sl_agent_on_beat(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_broker_bye(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_assign(struct sl_agent *self, const struct sl_agent_event *event);
 int sl_agent_on_define(struct sl_agent *self, const struct sl_agent_event *event);

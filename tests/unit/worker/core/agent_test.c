@@ -186,6 +186,15 @@ Test(agent, repeats_hello_until_it_is_welcomed) {
     cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HEARTBEAT), 0);
 }
 
+Test(agent, answers_the_beat_of_its_broker) {
+    fixture_pass(fx, HEARTBEAT_MS * 6 / 10);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HEARTBEAT), 0);
+    fixture_tell(fx, SL_AGENT_BEAT);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HEARTBEAT), 1);
+    fixture_tell(fx, SL_AGENT_BEAT);
+    cr_assert_eq(fixture_count(fx, SL_AGENT_DO_HEARTBEAT), 0, "not twice in half the time");
+}
+
 Test(agent, beats_with_what_runs_and_what_waits) {
     for (int i = 0; i < 3; i++) (void)fixture_assign(fx, STAGE_PLAIN, 60000);
     fixture_pass(fx, HEARTBEAT_MS);
