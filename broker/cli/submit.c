@@ -152,21 +152,37 @@ static bool is_followed(const struct sl_cli *cli) {
     return sl_cli_flag(cli, SL_FLAG_WAIT) || sl_cli_flag(cli, SL_FLAG_WATCH);
 }
 
+static bool is_json(const struct sl_cli *cli) {
+    return cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL;
+}
+
+static void print_record(const struct sl_cli *cli, const struct sl_wire_accepted *accepted) {
+    char id[SL_ID_TEXT_SIZE];
+    sl_id_to_text(accepted->job.bytes, id);
+    json_t *record = json_pack("{s:s, s:I, s:b}", "job_id", id, "run", (json_int_t)accepted->run, "duplicate",
+                               (int)accepted->duplicate);
+    (void)sl_output_json(cli, record);
+    json_decref(record);
+}
+
 static void print_accepted(const struct sl_cli *cli, const struct sl_wire_accepted *accepted) {
     char id[SL_ID_TEXT_SIZE];
     sl_id_to_text(accepted->job.bytes, id);
     if (!cli->quiet) say_duplicate(id, accepted);
-    bool json = cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL;
-    if (json && is_followed(cli)) return; /* the job itself will be printed */
-    if (json) {
-        json_t *record = json_pack("{s:s, s:I, s:b}", "job_id", id, "run", (json_int_t)accepted->run, "duplicate",
-                                   (int)accepted->duplicate);
-        (void)sl_output_json(cli, record);
-        json_decref(record);
-    } else {
-        (void)puts(id);
-    }
+    if (is_json(cli) && is_followed(cli)) return; /* the job itself will be printed */
+    if (is_json(cli)) print_record(cli, accepted);
+    if (!is_json(cli)) (void)puts(id);
     (void)fflush(stdout);
+}
+
+/* Follows the job. When its end stays unknown, JSON is what is known of it: a script needs the id to come back. */
+static int follow(struct sl_cli *cli, const struct sl_submit_words *words, const struct sl_wire_accepted *accepted) {
+    bool watch = sl_cli_flag(cli, SL_FLAG_WATCH) != NULL;
+    int code = sl_outcome_of(cli, &accepted->job, 1, watch && !cli->quiet, words->pipeline,
+                             cli->quiet ? NULL : &accepted->missing_types);
+    bool ended = code == SL_EXIT_DONE || code == SL_EXIT_JOB_FAILED || code == SL_EXIT_CANCELLED;
+    if (is_json(cli) && !ended) print_record(cli, accepted);
+    return code;
 }
 
 /* Waits for the answer to the submit. */
@@ -201,9 +217,7 @@ static int submit_one(struct sl_cli *cli, struct sl_submit_words *words) {
     struct sl_wire_accepted accepted;
     code = await_accepted(cli, id, &accepted);
     if (code == SL_EXIT_NOT_FOUND) sl_submit_say_versions(cli, words);
-    bool watch = sl_cli_flag(cli, SL_FLAG_WATCH) != NULL;
-    if (code || !is_followed(cli)) return code;
-    return sl_outcome_of(cli, &accepted.job, 1, watch && !cli->quiet, words->pipeline, cli->quiet ? NULL : &accepted.missing_types);
+    return code || !is_followed(cli) ? code : follow(cli, words, &accepted);
 }
 
 int sl_run_submit(struct sl_cli *cli) {

@@ -48,6 +48,11 @@ class Jobs(ClusterCase):
         done = self.json("submit", "quick", "--wait")["job_id"]
         self.assertIn("ended already", self.sluice("jobs", "cancel", done, expected=10).stderr)
 
+    def test_json_names_the_job_whose_end_was_not_awaited(self):
+        known = self.json("submit", "slow", "--wait", "--timeout", "300ms", expected=7)
+        self.assertEqual((known["run"], known["duplicate"]), (1, False))
+        self.assertEqual(self.json("jobs", "cancel", known["job_id"])["job_id"], known["job_id"])
+
     def test_a_dead_letter_shows_what_its_last_attempt_left(self):
         job = self.submit("shot")
         self.sluice("wait", job, expected=5)
