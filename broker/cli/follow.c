@@ -87,10 +87,20 @@ static void draw(struct sl_follow *self, uint64_t now) {
     self->draw_at = now + DRAW_MS * ns_per_ms;
 }
 
+/* The first word about jobs that were there before: when none of their stages has begun, how they are. Jobs still to come are no news. */
+static bool begin_telling(struct sl_follow *self, struct sl_buf *text) {
+    uint32_t seen = sl_progress_seen(&self->progress);
+    if (self->told || self->progress.job_total > 0 || seen == 0 || seen < self->open_count) return false;
+    sl_progress_summary(&self->progress, text);
+    (void)sl_buf_format(text, "\n");
+    return true;
+}
+
 static void tell(struct sl_follow *self, uint64_t now) {
     struct sl_buf text;
     sl_buf_init(&text, sl_alloc_system());
-    if (sl_progress_tell(&self->progress, &text) > 0) {
+    if (sl_progress_tell(&self->progress, &text) > 0 || begin_telling(self, &text)) {
+        self->told = true;
         (void)fwrite(text.data, 1, text.size, stderr);
         self->beat_at = now + BEAT_MS * ns_per_ms;
     }

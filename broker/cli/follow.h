@@ -36,6 +36,7 @@ struct sl_follow {
     uint64_t draw_at;    /* ns: when the picture may be drawn again */
     uint64_t beat_at;    /* ns: when a sign of life is due */
     bool dirty;
+    bool told; /* a line of progress, so that how the jobs are is known */
     bool silence_said;
 
     uint32_t asked_count; /* pipelines of the progress whose stages' names were asked for, the last one by stages_query */

@@ -68,6 +68,7 @@ class Jobs(ClusterCase):
         unknown = self.sluice("jobs", "show", "00000000-0000-8000-8000-000000000000", expected=3)
         self.assertIn("job", unknown.stderr)
         self.sluice("wait", "00000000-0000-8000-8000-000000000000", expected=3)
+        self.assertNotIn("0 jobs", self.sluice("watch", "00000000-0000-8000-8000-000000000000", expected=3).stderr)
         self.sluice("jobs", "cancel", "00000000", expected=3)
 
     def test_the_same_key_is_the_same_job(self):

@@ -167,7 +167,10 @@ class Life(unittest.TestCase):
 
     def test_no_workers_is_a_cluster_too(self):
         dev = self.serving("--workers", "0")
-        self.assertIn("no connected worker", dev.run("submit", "quick").stderr)
+        submitted = dev.run("submit", "quick")
+        self.assertIn("no connected worker", submitted.stderr)
+        watched = dev.run("watch", submitted.stdout.strip(), "--timeout", "500ms")
+        self.assertEqual((watched.returncode, watched.stderr.count("1 job: 1 queued\n")), (7, 1), watched.stderr)
         self.assertEqual(dev.stop(), 0)
 
 
