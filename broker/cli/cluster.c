@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int list(struct sl_cli *cli, const char *what, const struct sl_column *columns, size_t column_count, const char *name) {
+static int list(struct sl_cli *cli, const char *what, const struct sl_column *columns, size_t column_count, const char *name,
+                const char *none) {
     struct sl_wire_query query = {.what = sl_text(what)};
     struct sl_records records;
     int code = sl_cli_ask(cli, &query, &records);
     if (code) return code;
     code = sl_output_records(cli, &records, columns, column_count, name);
+    sl_output_say_none(cli, records.items, none);
     sl_records_fini(&records);
     return code;
 }
@@ -23,7 +25,8 @@ int sl_run_stages_list(struct sl_cli *cli) {
         {"WORKERS", "workers", SL_COLUMN_LIST},
         {"DESCRIPTION", "description", SL_COLUMN_TEXT},
     };
-    return list(cli, "stages", columns, sizeof columns / sizeof *columns, "type");
+    return list(cli, "stages", columns, sizeof columns / sizeof *columns, "type",
+                "no stage types yet; the first worker brings them: sluice-worker, or sluice dev");
 }
 
 int sl_run_workers_list(struct sl_cli *cli) {
@@ -32,7 +35,8 @@ int sl_run_workers_list(struct sl_cli *cli) {
         {"AT MOST", "slots", SL_COLUMN_NUMBER},      {"SINCE", "since", SL_COLUMN_AGO},
         {"TYPES", "types", SL_COLUMN_LIST},
     };
-    return list(cli, "workers", columns, sizeof columns / sizeof *columns, "name");
+    return list(cli, "workers", columns, sizeof columns / sizeof *columns, "name",
+                "no worker is connected; start one: sluice-worker, or sluice dev");
 }
 
 int sl_run_stages_accept(struct sl_cli *cli) {

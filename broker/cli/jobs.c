@@ -53,6 +53,9 @@ static int list_jobs(struct sl_cli *cli, const struct sl_wire_query *query) {
     int code = sl_cli_ask(cli, query, &jobs);
     if (code) return code;
     code = print_jobs(cli, &jobs);
+    bool filtered = sl_cli_flag(cli, SL_FLAG_STATUS) || sl_cli_flag(cli, SL_FLAG_TENANT);
+    sl_output_say_none(cli, jobs.items, filtered ? "no job matches; \"sluice jobs list\" shows them all"
+                                                 : "no jobs yet; submit one with: sluice submit PIPELINE");
     sl_records_fini(&jobs);
     return code;
 }

@@ -219,6 +219,10 @@ int sl_output_list(const struct sl_cli *cli, const json_t *records, const struct
     return print_table(cli, records, columns, column_count);
 }
 
+void sl_output_say_none(const struct sl_cli *cli, const json_t *records, const char *sentence) {
+    if (json_array_size(records) == 0 && !cli->quiet) (void)fprintf(stderr, "%s\n", sentence);
+}
+
 int sl_output_each(const struct sl_cli *cli, const json_t *records) {
     if (cli->format != SL_FORMAT_JSON && cli->format != SL_FORMAT_JSONL) return SL_EXIT_DONE;
     bool single = cli->parsed.argument_count == 1 && json_array_size(records) == 1;

@@ -28,6 +28,9 @@ int sl_output_list(const struct sl_cli *cli, const json_t *records, const struct
 int sl_output_records(const struct sl_cli *cli, const struct sl_records *records, const struct sl_column *columns,
                       size_t column_count, const char *name);
 
+/* Says on stderr why a list is empty: a sentence, unless there are records, or only what was asked for is wanted (-q). */
+void sl_output_say_none(const struct sl_cli *cli, const json_t *records, const char *sentence);
+
 /* Prints one msgpack value as JSON, exactly. Returns an exit code. */
 int sl_output_msgpack(const struct sl_cli *cli, struct sl_bytes value);
 

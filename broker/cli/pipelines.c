@@ -72,6 +72,7 @@ int sl_run_pipelines_list(struct sl_cli *cli) {
     if (code) return code;
     count_stages(records.items);
     code = sl_output_records(cli, &records, columns, sizeof columns / sizeof *columns, "name");
+    sl_output_say_none(cli, records.items, "no pipelines yet; store one with: sluice pipelines apply FILE");
     sl_records_fini(&records);
     return code;
 }

@@ -167,6 +167,13 @@ class Life(unittest.TestCase):
 
     def test_no_workers_is_a_cluster_too(self):
         dev = self.serving("--workers", "0")
+        for words, said in (("workers list", "no worker is connected"), ("stages list", "no stage types yet"),
+                            ("jobs list", "no jobs yet; submit one"), ("jobs list --status failed", "no job matches")):
+            listed = dev.run(*words.split())
+            self.assertEqual((listed.returncode, listed.stdout, listed.stderr.count("\n")), (0, "", 1), listed.stderr)
+            self.assertIn(said, listed.stderr)
+            self.assertEqual(dev.run(*words.split(), "-o", "json").stdout, "[]\n", words)
+            self.assertEqual(dev.run(*words.split(), "-q").stderr, "", words)
         submitted = dev.run("submit", "quick")
         self.assertIn("no connected worker", submitted.stderr)
         watched = dev.run("watch", submitted.stdout.strip(), "--timeout", "500ms")
