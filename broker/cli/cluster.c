@@ -31,8 +31,8 @@ int sl_run_stages_list(struct sl_cli *cli) {
 
 int sl_run_workers_list(struct sl_cli *cli) {
     static const struct sl_column columns[] = {
-        {"WORKER", "name", SL_COLUMN_TEXT},          {"TASKS", "in_flight", SL_COLUMN_NUMBER},
-        {"AT MOST", "slots", SL_COLUMN_NUMBER},      {"SINCE", "since", SL_COLUMN_AGO},
+        {"WORKER", "name", SL_COLUMN_TEXT},          {"TASKS", "tasks", SL_COLUMN_NUMBER},
+        {"AT MOST", "tasks_max", SL_COLUMN_NUMBER},  {"SINCE", "since", SL_COLUMN_AGO},
         {"TYPES", "types", SL_COLUMN_LIST},
     };
     return list(cli, "workers", columns, sizeof columns / sizeof *columns, "name",
@@ -75,7 +75,7 @@ static const struct {
     {"shards", {{"shards", " in the cluster"}, {"shards_owned", " owned by this broker"}}},
     {"jobs", {{"queued", " queued"}, {"processing", " processing"}, {"ended_since_start", " ended since the broker started"}}},
     {"stages", {{"stages_ready", " ready"}, {"stages_running", " running"}}},
-    {"workers", {{"workers", " connected"}, {"slots", " tasks with them at most"}}},
+    {"workers", {{"workers", " connected"}, {"tasks_max", " tasks with them at most"}}},
     {"ledger", {{"commits", " commits"}, {"transitions", " transitions"}, {"settles", " settles"}}},
     {"to write", {{"undurable_bytes", " bytes not durable yet"}}},
     {"too late", {{"stale_results", " results of attempts that counted no more"}}},

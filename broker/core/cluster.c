@@ -43,8 +43,8 @@ static void put_worker(struct sl_buf *buf, const struct sl_session *session) {
     char since[SL_TIME_TEXT_SIZE];
     sl_mp_map(buf, 5);
     put_text(buf, "name", sl_text(session->name));
-    put_uint(buf, "slots", session->slots);
-    put_uint(buf, "in_flight", session->in_flight.count);
+    put_uint(buf, "tasks", session->in_flight.count);
+    put_uint(buf, "tasks_max", session->slots); /* running and waiting there: more than its slots */
     sl_mp_key(buf, "types");
     sl_mp_array(buf, session->offer_count);
     for (uint32_t i = 0; i < session->offer_count; i++) sl_mp_str(buf, sl_text(session->offers[i].type->key));
@@ -117,7 +117,7 @@ static void put_status(struct sl_sched *self, struct sl_buf *buf) {
     put_uint(buf, "stages_ready", figures.stages_ready);
     put_uint(buf, "stages_running", figures.stages_running);
     put_uint(buf, "workers", figures.workers);
-    put_uint(buf, "slots", figures.slots);
+    put_uint(buf, "tasks_max", figures.slots);
     put_uint(buf, "undurable_bytes", figures.undurable_bytes);
     put_uint(buf, "commits", figures.commits);
     put_uint(buf, "transitions", figures.transitions);

@@ -61,7 +61,7 @@ class RedisBack(unittest.TestCase):
     def is_idle(self):
         listed = json.loads(self.cluster.sluice("workers", "list", "-o", "json").stdout)
         workers = listed["items"] if isinstance(listed, dict) else listed
-        return all(worker["in_flight"] == 0 for worker in workers)
+        return all(worker["tasks"] == 0 for worker in workers)
 
     def said(self):
         return self.cluster.said("sluice-broker")

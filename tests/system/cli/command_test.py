@@ -440,6 +440,8 @@ class Cluster(ClusterCase):
         self.assertTrue(self.json("status")["ready"])
         workers = self.json("workers", "list")
         self.assertEqual(sorted(worker["name"] for worker in workers), ["worker-1", "worker-2"])
+        self.assertEqual([(worker["tasks"], worker["tasks_max"]) for worker in workers], [(0, 4)] * 2, "as the table calls them")
+        self.assertEqual(self.json("status")["tasks_max"], 8)
         self.assertIn("noop", [stage["type"] for stage in self.json("stages", "list")])
         listed = self.sluice("workers", "list").stdout
         self.assertRegex(listed, r"\AWORKER +TASKS AT MOST SINCE +TYPES\n", "a worker of two slots takes four tasks")
