@@ -31,6 +31,7 @@ struct sl_command {
     int argument_count_max;
     enum sl_flag flags[SL_COMMAND_FLAGS_MAX]; /* beside the global ones; ended by SL_FLAG_NONE */
     int (*run)(struct sl_cli *cli); /* returns an exit code */
+    int asks_broker;                /* 0: --broker and --timeout have no effect, so help leaves them out */
 };
 
 /* The table and its length. Static. */

@@ -63,6 +63,12 @@ static void print_flag(FILE *out, enum sl_flag flag) {
     (void)fprintf(out, "  %-28s %s\n", left, text->help);
 }
 
+/* Whether a flag that every command takes has an effect on this one. */
+static bool has_effect(const struct sl_command *command, enum sl_flag flag) {
+    bool about_broker = flag == SL_FLAG_BROKER || flag == SL_FLAG_TIMEOUT;
+    return flag != SL_FLAG_VERSION && (command->asks_broker || !about_broker);
+}
+
 void sl_help_command(FILE *out, const struct sl_command *command) {
     (void)fprintf(out, "%s\n\n", command->summary);
     for (const char *line = command->examples; *line;) {
@@ -74,7 +80,7 @@ void sl_help_command(FILE *out, const struct sl_command *command) {
                   command->arguments);
     for (int i = 0; i < SL_COMMAND_FLAGS_MAX && command->flags[i] != SL_FLAG_NONE; i++) print_flag(out, command->flags[i]);
     for (int i = 1; i < SL_FLAG_COUNT; i++)
-        if (sl_flag_is_global((enum sl_flag)i) && i != SL_FLAG_VERSION) print_flag(out, (enum sl_flag)i);
+        if (sl_flag_is_global((enum sl_flag)i) && has_effect(command, (enum sl_flag)i)) print_flag(out, (enum sl_flag)i);
 }
 
 void sl_help_all(FILE *out) {

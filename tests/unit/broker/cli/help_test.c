@@ -48,6 +48,23 @@ Test(help, names_every_flag_that_the_command_takes) {
     }
 }
 
+Test(help, leaves_out_flags_about_a_broker_that_is_not_asked) {
+    static const char *const alone[] = {"dev", "pipelines lint", "plugin list", "plugin info", "search", "help", "version"};
+    size_t count, left_out = 0;
+    const struct sl_command *commands = sl_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        bool asks = true;
+        for (size_t k = 0; k < sizeof alone / sizeof *alone; k++) asks = asks && strcmp(commands[i].path, alone[k]) != 0;
+        char *text = text_of(print_command, &commands[i]);
+        cr_assert_eq(strstr(text, "--broker ") != NULL, asks, "%s", commands[i].path);
+        cr_assert_eq(strstr(text, "--timeout ") != NULL, asks, "%s", commands[i].path);
+        cr_assert_not_null(strstr(text, "--output "));
+        left_out += !asks;
+        free(text);
+    }
+    cr_assert_eq(left_out, sizeof alone / sizeof *alone);
+}
+
 /* The table of the issue and of the design pages, once more: when one of the two changes, the other must follow. */
 static const struct {
     int code;
