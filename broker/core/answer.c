@@ -79,12 +79,13 @@ int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re) {
     return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "the broker has not been told of this job's pipeline yet");
 }
 
-/* All of a job's history: the parts that settles wrote, in order, then what stands in its record or in memory. */
+/* All of a job's history: its submission, the parts that settles wrote, in order, then what stands in its record or in memory. */
 static void put_history(struct sl_buf *buf, const struct sl_job *job, bool in_memory,
                         const struct sl_ledger_reply *reply) {
     struct sl_buf events;
-    uint32_t count = 0;
+    uint32_t count = 1;
     sl_buf_init(&events, buf->alloc);
+    sl_view_submitted(&events, job);
     uint64_t after = 0;
     for (;;) { /* fields h.<at> come in no order: take the least above the last */
         const struct sl_ledger_item *next = NULL;

@@ -136,6 +136,8 @@ int sl_type_learn(struct sl_sched *self, struct sl_type *type, const struct sl_s
 
 /* view.c: a job as people see it, msgpack maps (shapes.md, "A job as JSON"). Failure is kept in buf->failed. */
 void sl_view_job(struct sl_sched *self, struct sl_buf *buf, const struct sl_job *job);
+/* Appends a job's first event, which its history does not hold: its record does. */
+void sl_view_submitted(struct sl_buf *buf, const struct sl_job *job);
 /* Appends the events of one piece of history as maps; adds their number to *count. */
 void sl_view_history(struct sl_buf *buf, const struct sl_job *job, struct sl_bytes history, uint32_t *count);
 /* The run state: state keys to values, the later stage in the DAG winning; and SL_RESULTS_KEY to {stage: {type, output}} of the stages

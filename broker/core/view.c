@@ -234,6 +234,18 @@ static void put_event(struct sl_buf *buf, const struct sl_job *job, struct sl_mp
     put_text_or_nil(buf, "worker", worker ? text : sl_bytes(NULL, 0));
 }
 
+void sl_view_submitted(struct sl_buf *buf, const struct sl_job *job) {
+    sl_mp_map(buf, 10);
+    put_uint(buf, "n", job->created_n);
+    put_time(buf, "at", job->created_ms);
+    put_text(buf, "event", sl_text(sl_transition_word(SL_TR_SUBMITTED)));
+    put_uint(buf, "run", job->run_number);
+    put_text_or_nil(buf, "stage", sl_bytes(NULL, 0));
+    put_uint(buf, "attempt", 0);
+    static const char *const empty[] = {"outcome", "reason", "detail", "worker"};
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) put_text_or_nil(buf, empty[i], sl_bytes(NULL, 0));
+}
+
 void sl_view_history(struct sl_buf *buf, const struct sl_job *job, struct sl_bytes history, uint32_t *count) {
     struct sl_mp_reader reader = sl_mp_reader(history);
     while (reader.at != reader.end && reader.rc == SL_OK) {

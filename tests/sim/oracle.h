@@ -35,7 +35,7 @@ struct sim_job {
     bool wants_cancel;   /* some client asked for it */
     bool accepted;       /* some client saw ACCEPTED */
     uint64_t accepted_at, ended_at;
-    uint32_t events;     /* durable ones that stand in its history */
+    uint32_t events;     /* durable ones that its history tells */
     bool cancelled_said; /* CANCELLED left a broker */
     bool damaged;        /* something that is stored of it was damaged */
 

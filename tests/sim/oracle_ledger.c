@@ -292,7 +292,7 @@ static void on_transition(struct sim_world *world, const struct sl_transition *t
     if (t->kind != SL_TR_SUBMITTED && job->submitted == 0)
         VIOLATED(world, "I6", "j%u: %s before it was submitted", (unsigned)job->number + 1, sl_transition_word(t->kind));
     if (job->reborn) return;
-    job->events += t->kind != SL_TR_SUBMITTED && t->kind != SL_TR_REMOVED; /* its history stands between them */
+    job->events += t->kind != SL_TR_REMOVED;
     switch (t->kind) {
     case SL_TR_SUBMITTED:
         on_submitted(world, job, t);

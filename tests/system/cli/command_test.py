@@ -94,7 +94,12 @@ class Jobs(ClusterCase):
         self.sluice("jobs", "output", job, "no_such_key", expected=3)
         events = self.json("jobs", "events", job)
         self.assertEqual([event["n"] for event in events], sorted(event["n"] for event in events))
-        self.assertTrue(all({"n", "at", "event"} <= set(event) for event in events))
+        self.assertTrue(all(set(event) == set(events[0]) for event in events))
+        queued = self.json("jobs", "events", self.submit("nobody"))
+        for first in (events[0], queued[0]):
+            self.assertEqual((first["event"], first["run"], first["stage"], first["worker"]), ("submitted", 1, None, None))
+        self.assertEqual(events[0]["at"], self.json("jobs", "show", job)["created_at"])
+        self.assertEqual([event["event"] for event in events].count("submitted"), 1)
 
     def test_what_has_no_state_key_stands_among_the_results(self):
         self.sluice("pipelines", "apply", os.path.join(os.path.dirname(ROOT), "deploy/pipelines/hello.yaml"))
