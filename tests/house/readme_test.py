@@ -8,7 +8,18 @@ import tree
 
 README = "README.md"
 # Fences that no test runs; each needs a reason.
-SHOWN_ONLY = ["$ docker compose up --build --scale worker=4"]  # there is no container engine where tests run
+SHOWN_ONLY = [
+    "$ docker compose up --build --scale worker=4",  # there is no container engine where tests run
+    # A cluster that stays until Ctrl-C, and what to ask it: tests/system/cli does all of it with clusters that end.
+    "$ build/bin/sluice dev deploy/pipelines --data build/own",
+    "$ PATH=$PWD/build/bin:$PATH",
+    "$ sluice submit auto --each '/usr/share/doc/a*/copyright' --watch",
+    "$ sluice jobs list --limit 5",
+    "$ job=$(sluice jobs list --limit 1 -q)",
+    "$ sluice jobs show $job",
+    "$ sluice jobs output $job entities",
+    "$ sluice search permission notice --data build/own",
+]
 PATH = re.compile(r"(?<![\w/.-])(?:\.ci|broker|worker|common|plugins|deploy|tests)/[\w./-]*[\w/]")
 TOP_FILE = re.compile(r"(?<![\w/])(?:[A-Z]+\.md|docker-compose\.yml|CMakeLists\.txt|CMakePresets\.json)(?![\w/])")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
