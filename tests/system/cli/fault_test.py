@@ -1,4 +1,5 @@
 """`submit` and `wait` ride through restarts, and say so when they cannot know."""
+import json
 import os
 import re
 import signal
@@ -97,6 +98,20 @@ class Restarts(ClusterCase):
         self.assertIn(f"sluice wait {job[:8]}", err)
         self.sluice("wait", job, "--timeout", "300ms", expected=7)
         self.sluice("jobs", "cancel", job)
+
+    def test_json_names_the_job_whose_broker_fell_silent(self):
+        waiting = self.dev.popen("submit", "slow", "--watch", "-o", "json", "--timeout", "3s")
+        for line in waiting.stderr:
+            if "running" in line:
+                break
+        broker = self.dev.children()["sluice-broker"][0]
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            out, err = waiting.communicate(timeout=60)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        self.assertEqual(waiting.returncode, 8, err)
+        self.sluice("jobs", "cancel", json.loads(out)["job_id"])
 
 
 class Absent(unittest.TestCase):
