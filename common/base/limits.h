@@ -44,6 +44,9 @@ enum {
     SL_STATE_KEYS_MAX = 16, /* of one stage */
     SL_DEPENDENCIES_MAX = 16,
     SL_PLUGIN_REFERENCES_MAX = 64, /* of one pipeline */
+    SL_SCHEMA_BYTES_MAX = 64 << 10, /* of a config schema, as JSON text */
+    SL_SCHEMA_DEPTH_MAX = 16,       /* of its lists and maps in each other */
+    SL_SCHEMA_NODES_MAX = 4096,     /* its keys and values together */
     SL_PROBLEMS_MAX = 100,         /* shown of one file */
     SL_ATTEMPTS_MAX = 10,
     SL_CRASHES_MAX = 3,

@@ -27,6 +27,7 @@ struct sl_draft_stage {
     struct sl_draft_list dependencies;
     struct sl_bytes description;
     struct sl_bytes config; /* one msgpack map */
+    const struct sl_node *config_node; /* the same in the document, which owns it, a map or not; NULL: absent */
 };
 
 struct sl_draft_plugin {

@@ -25,8 +25,7 @@ struct sl_mark sl_fields_mark(const struct sl_node *node) {
     return node->key_mark.line ? node->key_mark : node->mark;
 }
 
-/* Where a value of the wrong type is pointed at: a scalar itself; of a collection, whose first member may be lines away, the key. */
-static struct sl_mark value_mark(const struct sl_node *node) {
+struct sl_mark sl_fields_value_mark(const struct sl_node *node) {
     bool visible = node->kind == SL_NODE_SCALAR && node->mark.length > 0;
     return visible ? node->mark : sl_fields_mark(node);
 }
@@ -34,7 +33,7 @@ static struct sl_mark value_mark(const struct sl_node *node) {
 bool sl_fields_is_map(const struct sl_fields *self) {
     if (!self->map) return false;
     if (self->map->kind == SL_NODE_MAP) return true;
-    sl_fields_refuse(self, value_mark(self->map), NULL, "%s must be a map of keys and values, and is %s", self->where,
+    sl_fields_refuse(self, sl_fields_value_mark(self->map), NULL, "%s must be a map of keys and values, and is %s", self->where,
                      sl_fields_kind_word(self->map));
     return false;
 }
@@ -68,7 +67,7 @@ bool sl_fields_node_text(const struct sl_fields *self, const struct sl_node *nod
         return true;
     }
     bool quotes = node->kind == SL_NODE_SCALAR && node->text.size > 0;
-    sl_fields_refuse(self, value_mark(node), quotes ? "put it in quotes to make it text" : NULL,
+    sl_fields_refuse(self, sl_fields_value_mark(node), quotes ? "put it in quotes to make it text" : NULL,
                      "%s of %s must be text, and is %s", what, self->where, sl_fields_kind_word(node));
     return false;
 }
@@ -84,7 +83,7 @@ bool sl_fields_bool(const struct sl_fields *self, const char *key, bool *value) 
     const struct sl_node *member = sl_node_get(self->map, key);
     if (!member) return false;
     if (sl_node_to_bool(member, value) == SL_OK) return true;
-    sl_fields_refuse(self, value_mark(member), NULL, "%s of %s must be true or false, and is %s", key, self->where,
+    sl_fields_refuse(self, sl_fields_value_mark(member), NULL, "%s of %s must be true or false, and is %s", key, self->where,
                      sl_fields_kind_word(member));
     return false;
 }
@@ -97,7 +96,7 @@ bool sl_fields_int(const struct sl_fields *self, const char *key, int64_t least,
         *value = read;
         return true;
     }
-    sl_fields_refuse(self, value_mark(member), NULL, "%s of %s must be a whole number from %lld to %lld", key,
+    sl_fields_refuse(self, sl_fields_value_mark(member), NULL, "%s of %s must be a whole number from %lld to %lld", key,
                      self->where, (long long)least, (long long)most);
     return false;
 }
@@ -110,7 +109,7 @@ bool sl_fields_number(const struct sl_fields *self, const char *key, double leas
         *value = read;
         return true;
     }
-    sl_fields_refuse(self, value_mark(member), NULL, "%s of %s must be a number from %g to %g", key, self->where,
+    sl_fields_refuse(self, sl_fields_value_mark(member), NULL, "%s of %s must be a number from %g to %g", key, self->where,
                      least, most);
     return false;
 }

@@ -42,4 +42,7 @@ const char *sl_fields_kind_word(const struct sl_node *node);
 /* The place of a member's key; of the node itself when it has no key. */
 struct sl_mark sl_fields_mark(const struct sl_node *node);
 
+/* Where a wrong value is pointed at: a scalar itself; of a collection, whose first member may be lines away, the key. */
+struct sl_mark sl_fields_value_mark(const struct sl_node *node);
+
 #endif

@@ -14,6 +14,7 @@ struct sl_stage_type {
     struct sl_text_list dependencies; /* stage types or stage names, "@ledger", "@payload", "@state" */
     struct sl_bytes description;
     struct sl_bytes version;
+    struct sl_bytes config_schema; /* as sl_schema_check accepts it; empty: none, or not known here */
     bool idempotent;
     bool inline_allowed;
     struct sl_digest digest; /* of the fields that decide what a run means */

@@ -1,6 +1,7 @@
 /* Doubts about a pipeline that need more than its text; see lint.h. */
 #include "lint.h"
 
+#include "config.h"
 #include "draft.h"
 
 #include "base/err.h"
@@ -75,15 +76,18 @@ static void refuse_type(const struct linting *self, struct sl_bytes stage, const
                     "stage \"%.*s\" has type \"%.*s\", which nobody offers", SL_SHOWN(stage), SL_SHOWN(type->text));
 }
 
+/* Whether it is known what the function offers: nothing, when it is in no library. */
+static bool is_told(const struct sl_stage_types *types, struct sl_bytes callable) {
+    bool told = !sl_callable_names_library(callable);
+    for (uint32_t k = 0; !told && k < types->count; k++) told = sl_bytes_equal(types->items[k]->callable, callable);
+    return told;
+}
+
 /* A function that the pipeline names and that nobody has told the types of; NULL: there is none. */
 static const struct sl_plugin_reference *untold(const struct linting *self) {
     for (uint16_t i = 0; i < self->pipeline->plugin_count; i++) {
         const struct sl_plugin_reference *plugin = &self->pipeline->plugins[i];
-        bool told = !sl_callable_names_library(plugin->callable);
-        for (uint32_t k = 0; !told && k < self->types->count; k++) {
-            told = sl_bytes_equal(self->types->items[k]->callable, plugin->callable);
-        }
-        if (!told) return plugin;
+        if (!is_told(self->types, plugin->callable)) return plugin;
     }
     return NULL;
 }
@@ -264,6 +268,26 @@ static void lint_draft(const struct sl_draft *draft, const struct sl_pipeline_ru
     }
 }
 
+/* Whose schema counts for a stage of a draft, which may have become a pipeline or not; NULL: that cannot be told. */
+static const struct sl_stage_type *schema_type(const struct sl_draft *draft, const struct sl_pipeline *pipeline, uint32_t stage,
+                                               const struct sl_stage_types *types) {
+    for (uint32_t i = 0; i < draft->plugin_count; i++) {
+        const struct sl_draft_plugin *plugin = &draft->plugins[i];
+        if (!pipeline || (plugin->replace && !is_told(types, plugin->callable.text))) return NULL;
+    }
+    if (pipeline) return sl_stage_types_bound(types, pipeline, (uint16_t)stage);
+    return sl_stage_types_find(types, draft->stages[stage].type.text);
+}
+
+static void check_configs(const struct sl_draft *draft, const struct sl_pipeline *pipeline, const struct sl_pipeline_rules *rules,
+                          struct sl_problems *problems) {
+    for (uint32_t i = 0; rules->schemas && i < draft->stage_count; i++) {
+        const struct sl_stage_type *type = schema_type(draft, pipeline, i, rules->schemas);
+        if (!type || type->config_schema.size == 0) continue;
+        if (sl_config_check(&draft->stages[i], type->config_schema, rules->match, problems)) no_memory(problems);
+    }
+}
+
 int sl_pipeline_check(const struct sl_tree *tree, const struct sl_pipeline_rules *rules, const struct sl_alloc *alloc,
                       struct sl_problems *problems, struct sl_pipeline **out_pipeline) {
     struct sl_draft draft;
@@ -273,6 +297,7 @@ int sl_pipeline_check(const struct sl_tree *tree, const struct sl_pipeline_rules
     int rc = sl_draft_build(&draft, alloc, &pipeline);
     if (rc == SL_OK) sl_pipeline_lint(pipeline, rules->types, rules->policies, rules->strict, problems);
     if (rc == SL_E_BAD_INPUT) lint_draft(&draft, rules, problems);
+    if (rc == SL_OK || rc == SL_E_BAD_INPUT) check_configs(&draft, pipeline, rules, problems);
     sl_draft_fini(&draft);
     if (problems->no_memory) rc = SL_E_NO_MEMORY;
     if (rc == SL_OK && problems->error_count > 0) rc = SL_E_BAD_INPUT;

@@ -6,6 +6,7 @@
 #include "inputs.h"
 #include "policy.h"
 #include "problem.h"
+#include "schema.h"
 
 /* Adds what is wrong or doubtful:
  * - a stage type that is not among `types` (warning; with `strict` an error);
@@ -20,12 +21,15 @@ void sl_pipeline_lint(const struct sl_pipeline *self, const struct sl_stage_type
 /* What a pipeline is checked against. Borrowed; NULL as above. */
 struct sl_pipeline_rules {
     const struct sl_stage_types *types;
+    const struct sl_stage_types *schemas; /* types whose schemas say what the configs of stages may be */
+    sl_schema_match match;                /* for the patterns of the schemas */
     const struct sl_policies *policies;
     bool strict;
 };
 
-/* sl_pipeline_from_tree and sl_pipeline_lint in one pass: also of a document that is no pipeline, the types and policies are checked. 0
- * with the caller owning *out_pipeline; SL_E_BAD_INPUT when `problems` holds an error, be it from before; SL_E_NO_MEMORY. */
+/* sl_pipeline_from_tree and sl_pipeline_lint in one pass, and each stage's config against the schema of its type (errors): of a
+ * document that is no pipeline the types, configs and policies are checked too. 0 with the caller owning *out_pipeline; SL_E_BAD_INPUT
+ * when `problems` holds an error, be it from before; SL_E_NO_MEMORY. */
 int sl_pipeline_check(const struct sl_tree *tree, const struct sl_pipeline_rules *rules, const struct sl_alloc *alloc,
                       struct sl_problems *problems, struct sl_pipeline **out_pipeline);
 

@@ -122,6 +122,7 @@ static void read_config(struct reading *self, const struct sl_fields *stage, str
     (void)snprintf(where, sizeof where, "config of %s", stage->where); /* fits: WHERE_SIZE and the words */
     struct sl_fields fields = {.map = sl_node_get(stage->map, "config"), .where = where, .problems = self->problems};
     out_stage->config = sl_bytes(empty_map, sizeof empty_map);
+    out_stage->config_node = fields.map;
     if (!sl_fields_is_map(&fields)) return;
     check_config(self, stage, fields.map);
     sl_buf_init(&buf, self->draft->memory.alloc);
