@@ -344,7 +344,7 @@ class Plugins(unittest.TestCase):
     def test_each_is_passed_over_with_its_reason_and_the_good_one_works(self):
         need_programs()
         bad = os.path.join(cases.BUILD, "tests", "bad_plugins")
-        names = ("other_abi", "no_entry", "crash_load", "exit_load")
+        names = ("other_abi", "no_entry", "bad_schema", "crash_load", "exit_load")
         if not all(os.path.exists(os.path.join(bad, f"{name}.so")) for name in names):
             self.skipTest("the misbehaving plugins are not built")
         with tempfile.TemporaryDirectory() as folder:
@@ -358,7 +358,7 @@ class Plugins(unittest.TestCase):
             self.addCleanup(cluster.close)
             self.assertEqual(cluster.sluice("submit", "quick", "--wait").returncode, 0)
             said = cluster.said("sluice-worker")
-            reasons = ("ABI", "sluice_plugin_v1", "SIGSEGV", "exit status", "may be written by everybody")
+            reasons = ("ABI", "sluice_plugin_v1", "multipleOf", "SIGSEGV", "exit status", "may be written by everybody")
             for name, reason in zip((*names, "writable"), reasons, strict=True):
                 self.assertRegex(said, rf"passed over.*{name}.*{reason}")
 

@@ -4,6 +4,10 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/msgpack.h"
+#include "base/text.h"
+#include "io/json.h"
+#include "io/pattern.h"
+#include "model/schema.h"
 
 #include <dirent.h>
 #include <stdarg.h>
@@ -158,7 +162,7 @@ static void read_member(struct sl_mp_reader *reader, struct sl_plugin_type *type
     } else if (sl_bytes_is(key, "version")) {
         type->version = sl_mp_read_str(reader, SL_NAME_MAX);
     } else if (sl_bytes_is(key, "config_schema")) {
-        type->config_schema = sl_mp_read_str(reader, UINT16_MAX);
+        type->config_schema = sl_mp_read_str(reader, SL_SCHEMA_BYTES_MAX);
     } else if (sl_bytes_is(key, "state_keys")) {
         type->state_keys = read_names(reader, SL_STATE_KEYS_MAX, &type->state_key_count);
     } else if (sl_bytes_is(key, "dependencies")) {
@@ -183,12 +187,27 @@ static void read_types(struct sl_plugin *self, struct sl_mp_reader *reader) {
     }
 }
 
+/* A plugin whose schema cannot be kept is not used: its stages would run with configs that nobody checked. */
+static void check_schema(struct sl_plugin *self, const struct sl_plugin_type *type) {
+    struct sl_buf schema;
+    char error[SL_REASON_MAX];
+    sl_buf_init(&schema, sl_alloc_system());
+    int rc = sl_json_to_msgpack(type->config_schema, &schema, error, sizeof error);
+    const char *problem = rc ? "has a config schema that is " : "has a config schema that cannot be used: ";
+    if (rc == SL_OK) rc = sl_schema_check(sl_buf_bytes(&schema), sl_pattern_match, error, sizeof error);
+    if (rc == SL_E_NO_MEMORY) sl_plugin_fail(self, "%s: out of memory", self->path);
+    else if (rc) sl_plugin_fail(self, "%s: stage type \"%.*s\" %s%s", self->path, SL_SHOWN(type->name), problem, error);
+    sl_buf_fini(&schema);
+}
+
 int sl_plugin_read(struct sl_plugin *self) {
     struct sl_mp_reader reader = sl_mp_reader(sl_buf_bytes(&self->metadata));
     if (sl_mp_read_array(&reader, 2) != 2) sl_mp_fail(&reader, SL_E_BAD_INPUT);
     bool loaded = sl_mp_read_bool(&reader);
     if (loaded) {
         read_types(self, &reader);
+        for (uint32_t i = 0; i < self->type_count && !reader.rc && self->state != SL_PLUGIN_FAILED; i++)
+            if (self->types[i].config_schema.size > 0) check_schema(self, &self->types[i]);
     } else {
         struct sl_bytes sentence = sl_mp_read_str(&reader, SL_REASON_MAX);
         if (!reader.rc) sl_plugin_fail(self, "%.*s", (int)sentence.size, (const char *)sentence.data);

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SCHEMA_SIZE_MAX = 65536 };
-
 static bool is_blank(const char *text) {
     return !text || text[strspn(text, " \t\r\n")] == '\0';
 }
@@ -81,7 +79,7 @@ static int check_texts(const sluice_registration *copy, char *error, size_t erro
     if ((problem = text_problem(copy->version, SL_NAME_MAX))) {
         return refuse(error, error_size, type, "has a version that %s", problem);
     }
-    if ((problem = text_problem(copy->config_schema, SCHEMA_SIZE_MAX))) {
+    if ((problem = text_problem(copy->config_schema, SL_SCHEMA_BYTES_MAX))) {
         return refuse(error, error_size, type, "has a config schema that %s", problem);
     }
     if ((problem = text_problem(copy->resources, SL_REASON_MAX))) {

@@ -141,8 +141,10 @@ typedef struct sluice_host {
     const sluice_task *(*task)(sluice_ctx *ctx);
 } sluice_host;
 
-/* A stage type: what the cluster must know of it, and its code. Static data of the plugin; must stay valid and unchanged
- * as long as the process. NULL members are absent. */
+/* A stage type: what the cluster must know of it, and its code. Static data of the plugin; must stay valid and unchanged as long as the
+ * process. NULL members are absent. Keywords of config_schema (draft-07): type, properties, required, additionalProperties, enum, const,
+ * minimum, maximum, minLength, maxLength, minItems, maxItems, pattern (PCRE2), items (one schema), default (not filled in); at most 64 KiB,
+ * 16 deep, 4096 keys and values. With any other the plugin is not loaded. `pipelines lint` keeps to it; `open` still has the last word. */
 typedef struct sluice_registration {
     uint32_t size;
     sluice_isolation isolation;
@@ -151,14 +153,13 @@ typedef struct sluice_registration {
     const char *version;             /* of the plugin's code, e.g. "1.2.0"; "0.0.0" when NULL */
     const char *const *state_keys;   /* NULL-terminated; each [A-Za-z_][A-Za-z0-9_]* but "results", at most 64 bytes, at most 16 */
     const char *const *dependencies; /* NULL-terminated: stage types, or "@ledger", "@payload", "@state"; at most 16 */
-    const char *config_schema;       /* JSON Schema (the subset that Sluice states) of `config`, as JSON text */
+    const char *config_schema;       /* JSON Schema of `config`, as JSON text; NULL or "": any config */
     const char *resources;           /* labels that operators match, e.g. "gpu=1"; NULL for none */
     int idempotent;                  /* 0: never dispatched twice; 1: may be repeated (the normal case) */
     int reserved;
 
-    /* Makes an instance. Returns 0 and sets *out_self (NULL is allowed), or not 0 with a sentence of at most
-     * error_size bytes, NUL included, in `error`: every attempt of this stage then fails permanently with it.
-     * NULL: the instance is NULL. */
+    /* Makes an instance. Returns 0 and sets *out_self (NULL is allowed), or not 0 with a sentence of at most error_size bytes,
+     * NUL included, in `error`: every attempt of this stage then fails permanently with it. NULL: the instance is NULL. */
     int (*open)(const sluice_definition *definition, void **out_self, char *error, size_t error_size);
 
     /* Makes one attempt. `upstream` is one msgpack value: what the stage depends on, or the job's payload. Required. */
@@ -170,9 +171,8 @@ typedef struct sluice_registration {
     /* Returns 0 when the instance can work; else not 0 and a sentence, as open. */
     int (*health)(void *self, char *error, size_t error_size);
 
-    /* Turns the output into the stage's state keys by state_write. Sees the output only. Returns 0 or not 0 (the
-     * attempt fails permanently). NULL: the output itself is the value of the one state key; with several keys the
-     * output must be a map that holds each of them; with none it is kept as the result only. */
+    /* Turns the output into the stage's state keys by state_write. Sees the output only. Not 0: the attempt fails permanently. NULL: it
+     * is the value of the one state key, with several keys a map that must hold each of them, with none kept as the result only. */
     int (*output_handler)(sluice_out *out, const char *stage_name, sluice_bytes output);
 
     /* How many things the output holds. Negative counts as 0. NULL: the length of an array or map, 0 for nil, else 1. */

@@ -4,6 +4,8 @@
 #include "shell/environment.h"
 
 #include "base/err.h"
+#include "base/limits.h"
+#include "base/msgpack.h"
 #include "io/clock.h"
 
 #include <criterion/criterion.h>
@@ -54,6 +56,7 @@ Test(plugins, of_a_directory_are_found_and_what_will_not_load_is_named) {
     assert_failed("exit_load.so", "ended the process that loaded it with exit status 4");
     assert_failed("hang_load.so", "did not finish loading within 2000 ms");
     assert_failed("bad_names.so", "has the state key \"123-key\"");
+    assert_failed("bad_schema.so", "bad_schema.so: stage type \"a\" has a config schema that cannot be used: config_schema.properties.size.multipleOf is not a keyword that Sluice knows");
     cr_assert_lt(sl_clock_now_ns() - start, 30000000000u, "they are looked at side by side");
     sl_plugins_fini(&plugins);
 }
@@ -112,6 +115,61 @@ Test(plugins, what_no_probe_writes_is_refused) {
         free(plugin.types);
         free(plugin.reason);
         sl_buf_fini(&plugin.metadata);
+    }
+}
+
+/* As a probe writes it, of one type. */
+static int read_schema(struct sl_plugin *plugin, const char *schema) {
+    *plugin = (struct sl_plugin){.path = "x"};
+    sl_buf_init(&plugin->metadata, sl_alloc_system());
+    sl_mp_array(&plugin->metadata, 2);
+    sl_mp_bool(&plugin->metadata, true);
+    sl_mp_array(&plugin->metadata, 1);
+    sl_mp_map(&plugin->metadata, 2);
+    sl_mp_key(&plugin->metadata, "type");
+    sl_mp_key(&plugin->metadata, "a");
+    sl_mp_key(&plugin->metadata, "config_schema");
+    sl_mp_key(&plugin->metadata, schema);
+    return sl_plugin_read(plugin);
+}
+
+static void forget(struct sl_plugin *plugin) {
+    free(plugin->types);
+    free(plugin->reason);
+    sl_buf_fini(&plugin->metadata);
+}
+
+Test(plugins, with_a_schema_that_cannot_be_used_are_failed_with_its_problem) {
+    static const struct {
+        const char *schema, *reason; /* NULL: none */
+    } cases[] = {
+        {"", NULL},
+        {"{\"type\":\"object\"}", NULL},
+        {"{", "x: stage type \"a\" has a config schema that is not valid JSON: "},
+        {"{\"type\":1}", "x: stage type \"a\" has a config schema that cannot be used: config_schema.type must be null, "},
+        {"{\"if\":{}}", "x: stage type \"a\" has a config schema that cannot be used: config_schema.if is not a keyword that Sluice knows"},
+        {"{\"enum\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", "x: stage type \"a\" has a config schema that cannot be used: config_schema is nested deeper than 16"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sl_plugin plugin;
+        cr_assert_eq(read_schema(&plugin, cases[i].schema), SL_OK);
+        cr_assert_eq(plugin.state, cases[i].reason ? SL_PLUGIN_FAILED : SL_PLUGIN_LOADED, "%s", cases[i].schema);
+        if (cases[i].reason) cr_assert_eq(strncmp(plugin.reason, cases[i].reason, strlen(cases[i].reason)), 0, "%s", plugin.reason);
+        forget(&plugin);
+    }
+}
+
+Test(plugins, schema_has_at_most_64_KiB) {
+    enum { FAR = 1 << 20 };
+    static const size_t sizes[] = {SL_SCHEMA_BYTES_MAX, SL_SCHEMA_BYTES_MAX + 1, FAR};
+    static char schema[FAR + 1];
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct sl_plugin plugin;
+        memset(schema, ' ', sizes[i]);
+        memcpy(schema, "{}", 2);
+        schema[sizes[i]] = '\0';
+        cr_assert_eq(read_schema(&plugin, schema) == SL_OK, sizes[i] == SL_SCHEMA_BYTES_MAX, "%zu bytes", sizes[i]);
+        forget(&plugin);
     }
 }
 
