@@ -49,7 +49,7 @@ static const struct sl_command commands[] = {
     {"pipelines show", "PIPELINE[@VERSION]", "Show the stages of a pipeline, of its newest version if none is named",
      "sluice pipelines show auto\nsluice pipelines show auto@2026-01-15 -o json\n", 1, 1, {0},
      sl_run_pipelines_show, ASKS},
-    {"pipelines lint", "FILE ...", "Check pipeline files without a broker", "sluice pipelines lint deploy/pipelines/auto.yaml\n"
+    {"pipelines lint", "FILE ...", "Check pipeline files, and configs by this machine's plugins, without a broker", "sluice pipelines lint deploy/pipelines/auto.yaml\n"
      "sluice pipelines lint deploy/pipelines/auto.yaml -o jsonl\n",
      1, ANY, {SL_FLAG_STRICT, SL_FLAG_POLICIES}, sl_run_pipelines_lint, ALONE},
     {"pipelines apply", "FILE ...", "Store pipeline files; the cluster checks their policies, and their types by what workers ever offered",

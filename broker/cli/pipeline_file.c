@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "io/file.h"
+#include "io/pattern.h"
 #include "io/yaml.h"
 #include "model/lint.h"
 
@@ -106,7 +107,8 @@ static int parse(struct sl_pipeline_file *file, const struct sl_pipeline_rules *
 static int check_text(const struct sl_cli *cli, struct sl_pipeline_file *file, const struct sl_pipeline_check *how) {
     struct sl_problems problems;
     sl_problems_init(&problems, sl_alloc_system());
-    const struct sl_pipeline_rules rules = {.types = how->types, .policies = how->policies, .strict = how->strict};
+    const struct sl_pipeline_rules rules = {.types = how->types, .schemas = how->schemas, .match = sl_pattern_match,
+                                            .policies = how->policies, .strict = how->strict};
     int rc = parse(file, &rules, &problems);
     file->error_count = problems.error_count;
     for (uint32_t i = 0; i < problems.count; i++) file->warning_count += problems.items[i].severity == SL_PROBLEM_WARNING;

@@ -19,6 +19,7 @@ struct sl_pipeline_file {
 /* How a file is checked. */
 struct sl_pipeline_check {
     const struct sl_stage_types *types;  /* that are known; NULL: types are not checked. Borrows */
+    const struct sl_stage_types *schemas; /* types whose schemas say what configs may be; NULL: configs are not checked. Borrows */
     const struct sl_policies *policies;  /* that stages may name; NULL: who reads it next knows them. Borrows */
     json_t *records; /* an array that gets every problem as {file, line, column, severity, sentence, hint}; NULL: not wanted. Borrows */
     bool strict;                         /* warnings are errors */

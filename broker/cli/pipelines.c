@@ -113,8 +113,8 @@ int sl_run_pipelines_lint(struct sl_cli *cli) {
     sl_plugins_load(cli, &plugins); /* without them types are not checked */
     json_t *records = json_array();
     int worst = sl_pipeline_policies_load(cli, records, &policies);
-    const struct sl_pipeline_check check = {.types = sl_plugins_types(&plugins), .policies = worst ? NULL : &policies,
-                                            .records = records, .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
+    const struct sl_pipeline_check check = {.types = sl_plugins_types(&plugins), .schemas = sl_plugins_types(&plugins),
+                                            .policies = worst ? NULL : &policies, .records = records, .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL};
     for (int i = 0; i < cli->parsed.argument_count; i++) {
         struct sl_pipeline_file file;
         int code = sl_pipeline_file_check(cli, sl_cli_argument(cli, i), &check, &file);
@@ -167,7 +167,10 @@ static int send_file(struct sl_cli *cli, const struct sl_pipeline_file *file, js
 }
 
 int sl_run_pipelines_apply(struct sl_cli *cli) {
-    const struct sl_pipeline_check check = {.strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true};
+    struct sl_plugins plugins; /* for configs; of types the cluster's workers know more than this machine */
+    sl_plugins_load(cli, &plugins);
+    const struct sl_pipeline_check check = {.schemas = sl_plugins_types(&plugins),
+                                            .strict = sl_cli_flag(cli, SL_FLAG_STRICT) != NULL, .errors_only = true};
     json_t *records = json_array();
     int worst = sl_cli_connect(cli, 0);
     for (int i = 0; cli->client && worst != SL_EXIT_UNREACHABLE && i < cli->parsed.argument_count; i++) {
@@ -177,6 +180,7 @@ int sl_run_pipelines_apply(struct sl_cli *cli) {
         if (worst == SL_EXIT_DONE || code == SL_EXIT_UNREACHABLE) worst = code;
         sl_pipeline_file_fini(&file);
     }
+    sl_plugins_fini(&plugins);
     int code = sl_output_each(cli, records);
     json_decref(records);
     return worst == SL_EXIT_DONE ? code : worst;

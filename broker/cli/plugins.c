@@ -6,6 +6,9 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "io/json.h"
+#include "io/pattern.h"
+#include "model/schema.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -72,6 +75,19 @@ static size_t measure(const json_t *list, size_t *out_names) {
     return count;
 }
 
+/* A schema as lint wants it. Empty: there is none, no memory, or one that only a worker program of another version finds usable. */
+static struct sl_bytes schema_of(struct sl_plugins *self, const json_t *text) {
+    struct sl_buf schema;
+    struct sl_bytes kept = {.size = 0};
+    char error[256]; /* nobody to tell: the worker has said what is wrong with a plugin */
+    sl_buf_init(&schema, sl_alloc_system());
+    bool is_there = json_string_length(text) > 0 && sl_json_to_msgpack(bytes_of(text), &schema, error, sizeof error) == SL_OK;
+    if (is_there && sl_schema_check(sl_buf_bytes(&schema), sl_pattern_match, error, sizeof error) == SL_OK)
+        kept = sl_tree_copy(&self->schemas, sl_buf_bytes(&schema));
+    sl_buf_fini(&schema);
+    return kept.data ? kept : sl_bytes(NULL, 0);
+}
+
 /* The types of which this machine runs the code: of two providers the first. */
 static void fill_types(struct sl_plugins *self, const struct sl_stage_type **places) {
     size_t used = 0, i, k;
@@ -84,6 +100,7 @@ static void fill_types(struct sl_plugins *self, const struct sl_stage_type **pla
                 .type = bytes_of(json_object_get(type, "type")),
                 .state_keys = list_of(json_object_get(type, "state_keys"), self->names, &used),
                 .dependencies = list_of(json_object_get(type, "dependencies"), self->names, &used),
+                .config_schema = schema_of(self, json_object_get(type, "config_schema")),
                 .idempotent = json_is_true(json_object_get(type, "idempotent")),
                 .inline_allowed = json_is_true(json_object_get(type, "inline")),
             };
@@ -96,6 +113,7 @@ static void fill_types(struct sl_plugins *self, const struct sl_stage_type **pla
 
 static void load_list(json_t *list, struct sl_plugins *out_plugins) {
     *out_plugins = (struct sl_plugins){.list = list};
+    sl_tree_init(&out_plugins->schemas, sl_alloc_system());
     if (!out_plugins->list) return;
     size_t name_count, count = measure(out_plugins->list, &name_count);
     const struct sl_stage_type **places = calloc(count + 1, sizeof *places);
@@ -146,6 +164,7 @@ void sl_plugins_fini(struct sl_plugins *self) {
     free((void *)(uintptr_t)self->types.items);
     free(self->items);
     free(self->names);
+    sl_tree_fini(&self->schemas);
     *self = (struct sl_plugins){0};
 }
 

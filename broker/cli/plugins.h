@@ -11,6 +11,7 @@ struct sl_plugins {
     struct sl_stage_types types; /* owns; of all plugins that load, by name */
     struct sl_bytes *names;      /* owns; the texts of their lists */
     struct sl_stage_type *items; /* owns */
+    struct sl_tree schemas;      /* owns the config schemas of the types */
 };
 
 /* Asks the worker program. When there is none, or it fails, the list is NULL. Fini in every case. */

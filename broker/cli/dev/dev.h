@@ -20,6 +20,7 @@ struct sl_dev {
     char worker_program[SL_PROGRAM_PATH_SIZE];
 
     const struct sl_policies *policies; /* that pipelines may name, while these are checked; NULL: unknown. Borrows */
+    const struct sl_stage_types *schemas; /* the same for what the configs of their stages may be */
     char **pipelines; /* owns; names of those that the broker is given */
     uint32_t pipeline_count;
 

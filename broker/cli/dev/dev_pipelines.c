@@ -27,7 +27,7 @@ static int keep_name(struct sl_dev *self, const struct sl_pipeline *pipeline) {
 
 static int check_file(struct sl_dev *self, const char *path) {
     struct sl_pipeline_file file;
-    const struct sl_pipeline_check check = {.policies = self->policies, .errors_only = true};
+    const struct sl_pipeline_check check = {.schemas = self->schemas, .policies = self->policies, .errors_only = true};
     int code = sl_pipeline_file_check(self->cli, path, &check, &file);
     if (code == SL_EXIT_DONE) code = keep_name(self, file.pipeline);
     sl_pipeline_file_fini(&file);

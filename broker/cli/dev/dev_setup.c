@@ -93,11 +93,16 @@ static void pass_on(struct sl_dev *self, struct sl_child *child, enum sl_flag fl
 /* What is wrong with the policies file, once, and with each pipeline file. */
 static int check_files(struct sl_dev *self) {
     struct sl_policies policies;
+    struct sl_plugins plugins;
     int code = sl_pipeline_policies_load(self->cli, NULL, &policies);
+    sl_plugins_load(self->cli, &plugins);
     self->policies = code ? NULL : &policies;
+    self->schemas = sl_plugins_types(&plugins);
     int found = sl_dev_add_pipelines(self);
     if (self->policies) sl_policies_fini(&policies);
+    sl_plugins_fini(&plugins);
     self->policies = NULL;
+    self->schemas = NULL;
     return code ? code : found;
 }
 

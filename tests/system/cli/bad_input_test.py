@@ -33,6 +33,11 @@ FILES = {
     "aliases": ("a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b, *b]\n", r"anchors"),
     "brackets": ("[" * (1 << 20), r"262144"),
     "brackets in the limit": ("[" * 200000, r"error: "),
+    "config of a type": (HEAD + "stages:\n  - {name: a, type: parse, config: {format: autoo}}\n  - {name: b, type: echo, config: {x: 1}}\n"
+                         "  - {name: c, type: embed, config: {dimension: big}}\n",
+                         r':4:\d+: error: config.format of stage "a" must be one of "auto", "text"[\s\S]*did you mean "auto"\?'
+                         r'[\s\S]*:5:\d+: error: config.x of stage "b" is unknown'
+                         r'[\s\S]*:6:\d+: error: config.dimension of stage "c" must be a whole number, and is "big"'),
     "empty": ("", r"empty"),
     "spaces": ("   \n\n", r"empty"),
     "text": ("just a text\n", r"error: "),
@@ -186,19 +191,21 @@ class Plugins(unittest.TestCase):
         if not os.path.exists(os.path.join(bad, "other_abi.so")):
             self.skipTest("the misbehaving plugins are not built")
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("other_abi", "no_entry", "crash_load", "exit_load"):
+            for name in ("other_abi", "no_entry", "bad_schema", "crash_load", "exit_load"):
                 shutil.copy(os.path.join(bad, f"{name}.so"), folder)
             shutil.copy(os.path.join(cases.BUILD, "lib", "sluice", "plugins", "probe.so"), folder)
             with open(os.path.join(folder, "text.so"), "w", encoding="utf-8") as file:
                 file.write("this is no library\n")
             listed = run("plugin", "list", "--plugin-path", folder)
             self.assertEqual(listed.returncode, 0, listed.stderr)
-            for name in ("other_abi", "no_entry", "crash_load", "exit_load", "text"):
+            for name in ("other_abi", "no_entry", "bad_schema", "crash_load", "exit_load", "text"):
                 self.assertRegex(listed.stdout, rf"(?m)^{name}\.so +failed .*\w+ \w+")
             self.assertRegex(listed.stdout, r"(?m)^probe\.so +loaded ")
             info = run("plugin", "info", "other_abi.so", "--plugin-path", folder)
             self.assertEqual(info.returncode, 9)
-            for name, reason in (("other_abi", "plugin ABI"), ("no_entry", r"\w+ \w+"), ("text", "no shared object")):
+            for name, reason in (("other_abi", "plugin ABI"), ("no_entry", r"\w+ \w+"),
+                                 ("bad_schema", r"config_schema\.properties\.size\.multipleOf is not a keyword that Sluice knows"),
+                                 ("text", "no shared object")):
                 info = run("plugin", "info", os.path.join(folder, f"{name}.so"))
                 self.assertEqual(info.returncode, 9, info.stderr)
                 self.assertRegex(info.stderr, f"^sluice: .*{reason}")

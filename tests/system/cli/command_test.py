@@ -419,6 +419,21 @@ class Cluster(ClusterCase):
         self.assertEqual(len(re.findall(rf"{policies}:2:\d+: error", refused)), 1, refused)
         self.sluice("pipelines", "lint", good, "--policies", os.path.join(cases.SOURCE, "deploy", "policies.yaml"))
 
+    def test_shipped_pipelines_are_clean(self):
+        folder = os.path.join(cases.SOURCE, "deploy", "pipelines")
+        paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".yaml")]
+        self.assertGreaterEqual(len(paths), 4)
+        self.assertIn("0 errors, 0 warnings\n", self.sluice("pipelines", "lint", "--strict", *paths).stderr)
+
+    def test_configs_are_checked_and_told_as_records(self):
+        path = os.path.join(self.dev.folder, "config.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('name: bad\nversion: "2026-01-15"\nstages:\n  - {name: a, type: parse, config: {format: autoo}}\n')
+        problems = self.json("pipelines", "lint", path, expected=9)
+        self.assertEqual([problem for problem in problems if problem["severity"] == "error"], [
+            {"file": path, "line": 4, "column": 45, "severity": "error", "hint": 'did you mean "auto"?',
+             "sentence": 'config.format of stage "a" must be one of "auto", "text", "markdown", "debian-copyright", "html", "jats"'}])
+
     def test_several_words_are_one_array(self):
         paths = [os.path.join(self.dev.pipelines, f"{name}.yaml") for name in ("quick", "second")]
         self.assertEqual([applied["name"] for applied in self.json("pipelines", "apply", *paths)], ["quick", "second"])

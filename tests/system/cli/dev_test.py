@@ -226,6 +226,9 @@ class Refusals(unittest.TestCase):
                 with open(os.path.join(folder, f"{name}.yaml"), "w", encoding="utf-8") as file:
                     file.write(f'name: {name}\nversion: "2026-01-15"\nstages:\n  - {{name: a, type: noop, polcy: {name}}}\n')
             self.refused(9, rf'(?s){folder}/one.yaml:4:\d+: error: .*"polcy".*{folder}/two.yaml:4:\d+: error: ', folder)
+            with open(os.path.join(folder, "two.yaml"), "w", encoding="utf-8") as file:
+                file.write('name: two\nversion: "2026-01-15"\nstages:\n  - {name: a, type: noop, polcy: two, config: {byts: 1}}\n')
+            self.refused(9, r'(?s)"polcy".*two.yaml:4:\d+: error: config.byts of stage "a" is unknown.*did you mean "bytes"', folder)
             self.refused(3, "absent.yaml: no such file", "--policies", "absent.yaml")
             policies = os.path.join(folder, "policies.yml.txt")
             with open(policies, "w", encoding="utf-8") as file:
