@@ -10,7 +10,7 @@
 
 #define SL_NGRAMS_MODEL "hashed-ngrams"
 
-enum { SL_NGRAMS_DIMENSION_MIN = 8, SL_NGRAMS_DIMENSION_MAX = 4096, SL_NGRAMS_DIMENSION_DEFAULT = 256 };
+enum { SL_NGRAMS_DIMENSION_MIN = 8, SL_NGRAMS_DIMENSION_MAX = 4096, SL_NGRAMS_DIMENSION_DEFAULT = 128 };
 
 /* Sets vector[0 .. dimension) to the text's vector. Words are runs of ASCII letters and digits (case does not count) and of all
  * bytes above 127. A text without a word gets the zero vector. The same on every machine. */
