@@ -266,6 +266,13 @@ void driver_result(struct core_driver *driver, enum sl_outcome outcome) {
     driver_step(driver, &result);
 }
 
+void driver_ended(struct core_driver *driver, uint64_t jobs, uint64_t stale) {
+    struct sl_sched_figures figures;
+    sl_sched_figures(driver->core, &figures);
+    cr_assert_eq(figures.ended_total, jobs);
+    cr_assert_eq(figures.stale, stale);
+}
+
 void driver_query(struct core_driver *driver, enum sl_query_what what, struct sl_job_id job) {
     char text[SL_ID_TEXT_SIZE];
     sl_id_to_text(job.bytes, text);

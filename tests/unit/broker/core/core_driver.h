@@ -58,6 +58,8 @@ void driver_wait(struct core_driver *driver, uint32_t ms);
 /* A job of shape `shape` under the key. Returns its id. */
 struct sl_job_id driver_submit(struct core_driver *driver, uint32_t shape, const char *key, bool again);
 void driver_result(struct core_driver *driver, enum sl_outcome outcome);
+/* Asserts how many jobs have ended so far, and how many results were stale. */
+void driver_ended(struct core_driver *driver, uint64_t jobs, uint64_t stale);
 
 /* For the order of replies that come over two connections, while driver->holds: takes the oldest call of the verb that is not answered
  * (false: there is none); lets the twin perform it; hands its reply to the core, and FLUSH. A call's body is freed by driver_perform. */

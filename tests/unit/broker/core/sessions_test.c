@@ -16,10 +16,7 @@ Test(sessions, a_second_hello_takes_nothing_back) {
     cr_assert_eq(driver.said[SL_DO_ASSIGN], 1);
     driver.assigned = first;
     driver_result(&driver, SL_OUTCOME_DONE);
-    struct sl_sched_figures figures;
-    sl_sched_figures(driver.core, &figures);
-    cr_assert_eq(figures.ended_total, 1);
-    cr_assert_eq(figures.stale, 0);
+    driver_ended(&driver, 1, 0);
     driver_fini(&driver);
 }
 
@@ -70,10 +67,7 @@ Test(sessions, results_that_wait_in_the_socket_of_a_stopped_broker_are_in_time) 
     cr_assert_eq(driver.said[SL_DO_ASSIGN], 1, "no second attempt");
     driver.assigned = first;
     driver_result(&driver, SL_OUTCOME_DONE);
-    struct sl_sched_figures figures;
-    sl_sched_figures(driver.core, &figures);
-    cr_assert_eq(figures.ended_total, 1);
-    cr_assert_eq(figures.stale, 0);
+    driver_ended(&driver, 1, 0);
     driver_fini(&driver);
 }
 

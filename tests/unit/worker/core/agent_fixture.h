@@ -66,4 +66,16 @@ const struct sl_agent_effect *fixture_first(const struct agent_fixture *self, en
 /* The one RESULT of the last step. Asserts that there is one, of that token. */
 const struct sl_agent_result *fixture_result(const struct agent_fixture *self, const struct sl_token *token);
 
+/* A suite whose tests find a running agent in `fx`. */
+#define AGENT_SUITE(suite, prefetch)                          \
+    static struct agent_fixture fixture_of_suite;             \
+    static struct agent_fixture *const fx = &fixture_of_suite; \
+    static void set_up(void) {                                \
+        fixture_running(fx, prefetch);                        \
+    }                                                         \
+    static void tear_down(void) {                             \
+        fixture_free(fx);                                     \
+    }                                                         \
+    TestSuite(suite, .init = set_up, .fini = tear_down)
+
 #endif

@@ -8,18 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-static struct agent_fixture fixture;
-static struct agent_fixture *const fx = &fixture;
-
-static void set_up(void) {
-    fixture_running(fx, 1);
-}
-
-static void tear_down(void) {
-    fixture_free(fx);
-}
-
-TestSuite(agent, .init = set_up, .fini = tear_down);
+AGENT_SUITE(agent, 1);
 
 static void assert_text(struct sl_bytes actual, const char *expected) {
     cr_assert(sl_bytes_is(actual, expected), "\"%.*s\" instead of \"%s\"", (int)actual.size, (const char *)actual.data, expected);

@@ -7,18 +7,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
-static struct agent_fixture fixture;
-static struct agent_fixture *const fx = &fixture;
-
-static void set_up(void) {
-    fixture_running(fx, 1);
-}
-
-static void tear_down(void) {
-    fixture_free(fx);
-}
-
-TestSuite(hostile, .init = set_up, .fini = tear_down);
+AGENT_SUITE(hostile, 1);
 
 /* Attempts are found by the nonce and by what else of the token fits a key. */
 Test(hostile, token_that_repeats_the_nonce_of_another_is_refused) {

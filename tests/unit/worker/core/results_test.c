@@ -7,18 +7,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static struct agent_fixture fixture;
-static struct agent_fixture *const fx = &fixture;
-
-static void set_up(void) {
-    fixture_running(fx, 1);
-}
-
-static void tear_down(void) {
-    fixture_free(fx);
-}
-
-TestSuite(results, .init = set_up, .fini = tear_down);
+AGENT_SUITE(results, 1);
 
 enum { LARGE = SL_VALUE_BYTES_MAX, IN_MEMORY = SL_AGENT_RESULT_BYTES_MAX / LARGE, SENT = SL_AGENT_SENT_BYTES_MAX / LARGE, SOME = 40 };
 

@@ -4,18 +4,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
-static struct agent_fixture fixture;
-static struct agent_fixture *const fx = &fixture;
-
-static void set_up(void) {
-    fixture_running(fx, 3);
-}
-
-static void tear_down(void) {
-    fixture_free(fx);
-}
-
-TestSuite(worn, .init = set_up, .fini = tear_down);
+AGENT_SUITE(worn, 3);
 
 /* Attempts one after the other, all made by that host. How often it was told to end. */
 static uint32_t wear(uint32_t host, uint32_t count) {
