@@ -241,15 +241,25 @@ static void greeted(struct sl_ledger_redis *self) {
 
 /* Replies. */
 
+static void break_refused(struct sl_ledger_redis *self, struct sl_bytes text) {
+    char why[512];
+    (void)snprintf(why, sizeof why, "Redis at %.200s: %.*s", self->address_text, (int)(text.size < 200 ? text.size : 200),
+                   (const char *)text.data);
+    break_with(self, why);
+}
+
+/* What Redis would not read now is no answer: who took it for an empty one would believe that nothing is there. */
+static void answer_command(struct sl_ledger_redis *self, const struct sl_ledger_wait *wait, const redisReply *reply) {
+    bool refused = sl_ledger_is_unreadable(reply);
+    if (refused) break_refused(self, sl_bytes(reply->str, (size_t)reply->len));
+    wait->callback(wait->context, refused ? NULL : reply);
+}
+
 static void answer_call(struct sl_ledger_redis *self, const struct sl_ledger_wait *wait, const redisReply *reply) {
     struct sl_ledger_reply answer;
     sl_ledger_reply_read(&wait->call, reply, &self->scratch, &answer);
     SL_ASSERT(answer.serial == wait->call.serial);
-    if (answer.status == SL_LEDGER_UNAVAILABLE) {
-        char why[512];
-        (void)snprintf(why, sizeof why, "Redis at %.200s: %.200s", self->address_text, (const char *)answer.text.data);
-        break_with(self, why);
-    }
+    if (answer.status == SL_LEDGER_UNAVAILABLE) break_refused(self, answer.text);
     self->events.on_reply(self->events.context, &answer);
 }
 
@@ -268,7 +278,7 @@ static void answer(struct sl_ledger_redis *self, struct sl_ledger_link *link, co
     struct sl_ledger_wait wait = sl_ledger_link_take(link);
     switch (wait.kind) {
     case SL_WAIT_CALL: answer_call(self, &wait, reply); return;
-    case SL_WAIT_COMMAND: wait.callback(wait.context, reply); return;
+    case SL_WAIT_COMMAND: answer_command(self, &wait, reply); return;
     case SL_WAIT_GREETING:
         wait.callback(wait.context, reply);
         greeted(self);

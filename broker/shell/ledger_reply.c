@@ -30,14 +30,22 @@ static bool starts_with_word(const redisReply *reply, const char *word) {
     return reply->len >= size && memcmp(reply->str, word, size) == 0 && (reply->len == size || reply->str[size] == ' ');
 }
 
-bool sl_ledger_is_unavailable(const redisReply *reply) {
-    static const char *const words[] = {"LOADING", "MISCONF",    "READONLY",   "BUSY",     "OOM",        "NOAUTH",
-                                        "NOPERM",  "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "CLUSTERDOWN"};
+static bool is_error_of(const redisReply *reply, const char *const *words, size_t count) {
     if (reply->type != REDIS_REPLY_ERROR) return false;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (starts_with_word(reply, words[i])) return true;
     }
     return false;
+}
+
+bool sl_ledger_is_unreadable(const redisReply *reply) {
+    static const char *const words[] = {"LOADING", "BUSY", "NOAUTH", "NOPERM", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"};
+    return is_error_of(reply, words, sizeof words / sizeof *words);
+}
+
+bool sl_ledger_is_unavailable(const redisReply *reply) {
+    static const char *const words[] = {"MISCONF", "READONLY", "OOM", "NOREPLICAS"};
+    return sl_ledger_is_unreadable(reply) || is_error_of(reply, words, sizeof words / sizeof *words);
 }
 
 bool sl_ledger_number(struct sl_bytes text, uint64_t *out_value) {

@@ -24,6 +24,9 @@ void sl_ledger_reply_read(const struct sl_ledger_call *call, const redisReply *r
 /* Whether an error of Redis means "not now": LOADING, MISCONF, READONLY, BUSY, OOM, missing rights and the like. */
 bool sl_ledger_is_unavailable(const redisReply *reply);
 
+/* The part of these that answers a read: nothing was read, which is not to say that nothing is there. */
+bool sl_ledger_is_unreadable(const redisReply *reply);
+
 /* Reads a decimal number without sign; false: it is none, or above UINT64_MAX. */
 bool sl_ledger_number(struct sl_bytes text, uint64_t *out_value);
 

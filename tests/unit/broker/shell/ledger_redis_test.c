@@ -259,6 +259,17 @@ Test(ledger_redis, gives_the_refusal_and_then_cuts) {
     cr_assert(strstr(why, "MISCONF the disk is full"), "%s", why);
 }
 
+Test(ledger_redis, a_command_that_redis_would_not_read_has_no_answer) {
+    size_t size = 4;
+    const char *argv[] = {"ECHO"};
+    turn_until(&ups, 1);
+    other_reply = "-BUSY a script runs\r\n";
+    cr_assert(sl_ledger_redis_command(redis, 1, argv, &size, on_command, NULL) == SL_OK);
+    turn_until(&downs, 1);
+    cr_assert_eq(cut_commands, 1);
+    cr_assert(strstr(why, "BUSY a script runs"), "%s", why);
+}
+
 Test(ledger_redis, waits_while_redis_is_loading) {
     ping_reply = "-LOADING Redis is loading the dataset in memory\r\n";
     turn_until_why("LOADING");
