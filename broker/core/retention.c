@@ -192,10 +192,12 @@ static void take_record(struct sl_sched *self, struct sl_shard *shard, struct sl
         return;
     }
     int rc = remove_job(self, shard, id, reply);
+    bool lost = rc == SL_E_AGAIN && retention->untold; /* Redis does not hold its pipeline either: it must not keep those behind it */
     if (rc == SL_OK) raise_base(retention, retained.upto);
-    else if (rc == SL_E_DAMAGED || rc == SL_E_NOT_FOUND) pass_over(self, shard, id);
+    else if (lost || rc == SL_E_DAMAGED || rc == SL_E_NOT_FOUND) pass_over(self, shard, id);
     else stop_at(self, retention, self->now); /* no memory, or a pipeline that this broker has not been told of */
-    if (rc == SL_E_AGAIN) ask_catalog(self);
+    retention->untold = rc == SL_E_AGAIN && !lost;
+    if (retention->untold) ask_catalog(self);
 }
 
 void sl_retention_read(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,

@@ -233,6 +233,23 @@ Test(retention, a_removal_of_nothing_is_damage) {
     driver_fini(&driver);
 }
 
+/* Its text is lost: what stands behind it in the order of removal must not wait for it. */
+Test(retention, a_job_whose_pipeline_nobody_knows_keeps_no_other) {
+    driver_init(&driver, 0);
+    struct sl_job_id unknown = driver_submit(&driver, 1, key_of(0), false);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_wait(&driver, 100);
+    cr_assert(has(unknown, "r"));
+    struct sl_job_id known = finish(key_of(1));
+    driver.retention_ms = 1000;
+    driver_succeed(&driver, 1);
+    driver_wait(&driver, 20000);
+    cr_assert(has(known, "gone") && !has(known, "r"));
+    cr_assert(has(unknown, "r"));
+    driver_fini(&driver);
+}
+
 Test(retention, a_record_that_cannot_be_read_is_passed_over_and_said_once) {
     driver_init(&driver, 0);
     struct sl_job_id bad = finish(key_of(0)), good = finish(key_of(1));
