@@ -262,17 +262,6 @@ static int ask_catalog(struct sl_sched *self, struct sl_shard *shard) {
     return SL_OK;
 }
 
-int sl_on_catalog(struct sl_sched *self) {
-    for (uint16_t i = 0; i < self->config.shard_count; i++) {
-        struct sl_shard *shard = &self->shards[i];
-        if (shard->state != SL_SHARD_RECOVERING || !shard->asks_catalog || shard->unsure) continue;
-        shard->knows_catalog = true;
-        int rc = sl_recover_begin(self, shard);
-        if (rc) return rc;
-    }
-    return SL_OK;
-}
-
 /* A recovery that cannot go on. No memory: it begins again. A pipeline that is not known: when the catalog has been read again. Damage: a
  * new owner that trims the log under this reader looks the same, so the lease is asked; what was damaged at the second reading too, and
  * behind it the lease is still ours, quarantines the shard. */
@@ -288,6 +277,17 @@ static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
     SL_ASSERT(shard->recovery.damage[0] != '\0');
     shard->suspicions++;
     sl_shard_resume(self, shard);
+    return SL_OK;
+}
+
+int sl_on_catalog(struct sl_sched *self) {
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        struct sl_shard *shard = &self->shards[i];
+        if (shard->state != SL_SHARD_RECOVERING || !shard->asks_catalog || shard->unsure) continue;
+        shard->knows_catalog = true;
+        int rc = sl_recover_begin(self, shard);
+        if (rc) (void)stop(self, shard, rc);
+    }
     return SL_OK;
 }
 
