@@ -138,7 +138,7 @@ static void free_blob(struct sl_agent *self, struct attempt *attempt) {
     sl_pool_give(&self->pool, attempt->blob, attempt->blob_size);
     attempt->blob = NULL;
     attempt->blob_size = 0;
-    attempt->task.input = attempt->task.tenant = attempt->task.doc_key = sl_bytes(NULL, 0);
+    attempt->task.input = attempt->task.tenant = attempt->task.doc_key = attempt->task.callable = sl_bytes(NULL, 0);
 }
 
 void sl_agent_attempt_end(struct sl_agent *self, struct attempt *attempt, const struct outcome *outcome) {
