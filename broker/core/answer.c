@@ -68,17 +68,6 @@ int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_j
     return SL_OK;
 }
 
-int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re) {
-    enum { ASK_NS = 1000000000 };
-    int rc = sl_effects_reserve(self, 1);
-    if (rc) return rc;
-    if (self->now - self->catalog_asked_at >= ASK_NS) {
-        self->catalog_asked_at = self->now;
-        (void)sl_effect_add(self, SL_DO_CATALOG);
-    }
-    return sl_reject(self, peer, re, NULL, SL_REJECT_NOT_READY, "the broker has not been told of this job's pipeline yet");
-}
-
 /* All of a job's history: its submission, the parts that settles wrote, in order, then what stands in its record or in memory. */
 static void put_history(struct sl_buf *buf, const struct sl_job *job, bool in_memory,
                         const struct sl_ledger_reply *reply) {
@@ -196,9 +185,13 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
         if (spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job, true);
         return rc;
     }
+    const char *parked = sl_job_parked(self, query->read_id);
+    if (parked) {
+        return sl_reject(self, asked->peer, asked->message_id, shard, SL_REJECT_DAMAGED, "this job is parked: %s", parked);
+    }
     int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
-    if (rc == SL_E_AGAIN) return sl_reject_untold(self, asked->peer, asked->message_id);
+    if (rc == SL_E_AGAIN) return sl_reject_lacking(self, shard, asked->peer, asked->message_id);
     if (rc) {
         char text[SL_ID_TEXT_SIZE];
         sl_id_to_text(query->read_id.bytes, text);

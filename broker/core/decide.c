@@ -7,7 +7,9 @@ struct sl_shard *sl_shard_of(struct sl_sched *self, struct sl_job_id id) {
 
 struct sl_pipeline_entry *sl_pipeline_find(void *context, struct sl_digest digest) {
     struct sl_sched *self = context;
-    return sl_idmap_find(&self->pipelines, digest.bytes);
+    struct sl_pipeline_entry *entry = sl_idmap_find(&self->pipelines, digest.bytes);
+    if (!entry) self->missed = digest;
+    return entry;
 }
 
 struct sl_transition sl_transition_of_job(const struct sl_sched *self, const struct sl_job *job,

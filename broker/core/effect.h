@@ -17,7 +17,6 @@ enum sl_effect_kind {
     SL_DO_DROP,    /* messages of the shard that wait must never leave */
     SL_DO_ALARM,   /* tell the operator */
     SL_DO_KEEP,    /* tell the operator, and keep writes that were given up in a file */
-    SL_DO_CATALOG, /* tell all pipelines that Redis holds, then CATALOG */
     SL_DO_TYPE,    /* record a stage type's metadata in the catalog */
     SL_DO_REPLACE_TYPE, /* record it in place of what is there, then tell it by TYPE and answer (peer, re) */
     SL_DO_DRAINED, /* every shard is released: the process may end */

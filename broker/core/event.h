@@ -21,7 +21,6 @@ enum sl_event_kind {
     /* What the catalog holds. */
     SL_EV_PIPELINE,      /* a pipeline that is stored durably; `current` when its name@version means it from now on */
     SL_EV_POLICY,        /* a policy by name */
-    SL_EV_CATALOG,       /* all pipelines that Redis holds have been told since the effect CATALOG */
     SL_EV_TYPE,          /* a stage type's recorded metadata; replaces what is known of it, and makes workers say HELLO again then */
 
     /* Clients. */

@@ -151,6 +151,13 @@ void sl_shard_forget(struct sl_sched *self, struct sl_shard *shard) {
     sl_list_init(&shard->dirty);
     sl_list_init(&shard->active);
     sl_list_init(&shard->ended);
+    while (shard->log.count > 0) {
+        struct sl_log_entry *entry = SL_CONTAINER(sl_list_first(&shard->log), struct sl_log_entry, link);
+        sl_list_remove(&shard->log, &entry->link);
+        sl_pool_give(&self->pool, entry, sizeof *entry);
+    }
+    shard->log_bytes = 0;
+    sl_parked_clear(self, shard);
     sl_reads_forget(self, shard);
 }
 

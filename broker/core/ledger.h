@@ -27,7 +27,8 @@ enum sl_ledger_verb {
     SL_LEDGER_READ_ENDED, /* at most count ended jobs with commit number < n (0: from the newest), newest first */
     SL_LEDGER_READ_OLDEST, /* at most count ended jobs, oldest first */
     SL_LEDGER_READ_RECORD, /* of one ended job its record alone: item "r", or none */
-    SL_LEDGER_READ_GONE   /* a page of the tombstones, from cursor (0: the start) */
+    SL_LEDGER_READ_GONE,  /* a page of the tombstones, from cursor (0: the start) */
+    SL_LEDGER_READ_PIPELINE /* a pipeline's canonical form by its digest: one item, or none; of no shard */
 };
 
 /* One call. Views are borrowed until the step that follows. */
@@ -39,7 +40,7 @@ struct sl_ledger_call {
     struct sl_incarnation owner; /* fence; for ACQUIRE: the new owner */
     uint64_t n;                  /* fence: the number that the lease must hold; for ACQUIRE: the number that was seen */
     uint64_t time_ms;            /* shard time */
-    struct sl_digest digest;     /* COMMIT: of the chain with this batch */
+    struct sl_digest digest;     /* COMMIT: of the chain with this batch; READ_PIPELINE: the pipeline's */
     uint64_t ckpt;               /* SETTLE */
     uint64_t new_epoch;          /* ACQUIRE: greater than epoch, and than any that this incarnation ever asked for */
     struct sl_bytes body;        /* COMMIT: the batch. SETTLE: msgpack array of [verb, key, [item, ...]], performed
@@ -65,7 +66,8 @@ enum sl_ledger_status {
 
 struct sl_ledger_item {
     struct sl_bytes key;   /* READ_LIVE, READ_GONE, READ_ENDED, READ_OLDEST: 16-byte id; READ_JOB, READ_RECORD: field */
-    struct sl_bytes value; /* READ_LIVE: head; READ_GONE: tombstone; READ_LOG: batch; READ_JOB, READ_RECORD: value */
+    struct sl_bytes value; /* READ_LIVE: head; READ_GONE: tombstone; READ_LOG: batch; READ_JOB, READ_RECORD: value;
+                              READ_PIPELINE: canonical form */
     uint64_t n;            /* READ_LOG, READ_ENDED, READ_OLDEST: number of the commit */
 };
 

@@ -367,7 +367,11 @@ static int take_job(struct sl_sched *self, struct sl_query *query, const struct 
         return rc;
     }
     int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
-    if (rc) return rc == SL_E_NO_MEMORY ? rc : SL_OK; /* damaged, or removed meanwhile */
+    if (rc == SL_E_AGAIN && item->again_count++ < SL_QUERY_AGAIN_MAX) { /* read again behind its pipeline */
+        item->asked = false;
+        return sl_lack_ask(self, shard, SL_READ_PIPELINE);
+    }
+    if (rc) return rc == SL_E_NO_MEMORY ? rc : SL_OK; /* damaged, without a pipeline, or removed meanwhile */
     rc = take_view(self, query, item, job);
     sl_job_free(&shard->table, &job);
     return rc;

@@ -111,6 +111,11 @@ static void match_memory(struct sl_sched *self, struct sl_query *query, const st
         while ((job = sl_idmap_each(&self->shards[i].table.jobs, &cursor))) {
             if (has_prefix(job->id, prefix)) note_match(query, job->id);
         }
+        cursor = 0;
+        const struct sl_parked_job *parked;
+        while ((parked = sl_idmap_each(&self->shards[i].parked, &cursor))) {
+            if (has_prefix(parked->id, prefix)) note_match(query, parked->id);
+        }
     }
 }
 
@@ -288,9 +293,13 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
     if (sl_shard_is_open(shard) && sl_tombstone_of(reply, &tombstone) == SL_OK) {
         return sl_reject_removed(self, cancel->peer, cancel->message_id, id, &tombstone);
     }
+    const char *parked = sl_job_parked(self, id);
+    if (parked) {
+        return sl_reject(self, cancel->peer, cancel->message_id, shard, SL_REJECT_DAMAGED, "this job is parked: %s", parked);
+    }
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
-    if (rc == SL_E_AGAIN) return sl_reject_untold(self, cancel->peer, cancel->message_id);
+    if (rc == SL_E_AGAIN) return sl_reject_lacking(self, shard, cancel->peer, cancel->message_id);
     if (!sl_shard_is_open(shard) || (rc && sl_shard_prove(self, shard) == SL_E_AGAIN)) {
         if (!rc) sl_job_free(&shard->table, &job);
         return sl_reject(self, cancel->peer, cancel->message_id, NULL, SL_REJECT_NOT_READY,

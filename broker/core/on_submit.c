@@ -142,7 +142,7 @@ static int answer_stored(struct sl_sched *self, const struct sl_ev_submit *submi
     if (sl_tombstone_of(found, &tombstone) == SL_OK) return answer_removed(self, submit, &tombstone);
     int rc = sl_job_from_reply(self, shard, submit->id, found, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
-    if (rc == SL_E_AGAIN) return sl_reject_untold(self, submit->peer, submit->message_id);
+    if (rc == SL_E_AGAIN) return sl_reject_lacking(self, shard, submit->peer, submit->message_id);
     if (rc) {
         return sl_reject(self, submit->peer, submit->message_id, shard, SL_REJECT_DAMAGED,
                          "this job's stored record cannot be read");
@@ -180,6 +180,10 @@ int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const stru
     struct sl_shard *shard = sl_shard_of(self, submit->id);
     const struct sl_job *job = sl_job_find(&shard->table, submit->id);
     if (job) return answer_duplicate(self, submit, job);
+    const char *parked = sl_job_parked(self, submit->id);
+    if (parked) {
+        return sl_reject(self, submit->peer, submit->message_id, shard, SL_REJECT_DAMAGED, "this job is parked: %s", parked);
+    }
     if (found && found->item_count > 0 && !SL_BUG(self, 36)) return answer_stored(self, submit, found);
     struct sl_pipeline_entry *entry = find_pipeline(self, submit->pipeline, submit->version);
     if (!entry) return reject_pipeline(self, submit);

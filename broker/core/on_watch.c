@@ -29,9 +29,11 @@ int sl_watch_found(struct sl_sched *self, uint64_t peer, struct sl_job_id id, co
     if (!sl_shard_is_open(shard)) return SL_OK; /* lost since: the follower asks again */
     struct sl_tombstone tombstone;
     if (sl_tombstone_of(reply, &tombstone) == SL_OK) return tell_removed(self, peer, id, shard, &tombstone);
+    const char *parked = sl_job_parked(self, id);
+    if (parked) return tell_unknown(self, peer, id, shard, sl_text(parked));
     int rc = sl_job_from_reply(self, shard, id, reply, &job);
-    if (rc == SL_E_AGAIN) return SL_OK; /* its pipeline is not known yet: as below */
-    if (rc == SL_E_NO_MEMORY) return rc; /* the follower asks again after a silence */
+    if (rc == SL_E_AGAIN) return sl_lack_ask(self, shard, SL_READ_PIPELINE); /* the follower asks again after a silence */
+    if (rc == SL_E_NO_MEMORY) return rc; /* as above */
     struct sl_bytes damaged = sl_text("its stored record cannot be read");
     if (rc) return tell_unknown(self, peer, id, shard, reply->item_count > 0 ? damaged : sl_bytes(NULL, 0));
     rc = sl_watch_tell(self, job, peer);

@@ -244,8 +244,11 @@ static int lookup_reply(struct sl_sched *self, struct sl_job_id id, const struct
  * hears nothing asks again. */
 static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = &self->shards[read->call.shard];
-    /* RESUME, or the catalog, begins it anew. */
-    bool recovering = shard->state == SL_SHARD_RECOVERING && !shard->unsure && !shard->asks_catalog;
+    bool recovering = shard->state == SL_SHARD_RECOVERING && !shard->unsure; /* RESUME begins it anew */
+    if (read->call.verb == SL_LEDGER_READ_PIPELINE) {
+        sl_lack_read(self, shard, read, reply);
+        return;
+    }
     switch (read->purpose) {
     case SL_READ_POLL:
         (void)sl_owner_polled(self, shard, reply);
@@ -269,7 +272,10 @@ static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, co
     case SL_READ_SWEEP:
         sl_sweep_read(self, shard, reply);
         return;
+    case SL_READ_PIPELINE:
+        break;
     }
+    SL_ASSERT(!"a read has a purpose");
 }
 
 static bool about_jobs(const struct sl_read *read) {

@@ -44,14 +44,19 @@ void sl_recover_clear(struct sl_sched *self, struct sl_shard *shard) {
     sl_idmap_init(&recovery->seen, &self->alloc, seed);
 }
 
-int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard) {
+/* lacks: a pipeline, self->missed, which is read ahead of all. */
+static int begin(struct sl_sched *self, struct sl_shard *shard, bool lacks) {
     SL_ASSERT(shard->state == SL_SHARD_RECOVERING);
     sl_recover_clear(self, shard);
     sl_shard_forget(self, shard);
-    shard->asks_catalog = false;
     shard->recovery.log_from = shard->ckpt;
-    int rc = sl_retention_recover(self, shard);
+    int rc = lacks ? sl_lack_ask(self, shard, SL_READ_RECOVER) : SL_OK;
+    if (!rc) rc = sl_retention_recover(self, shard);
     return rc ? rc : next_read(self, shard, 0);
+}
+
+int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard) {
+    return begin(self, shard, false);
 }
 
 void sl_recover_again(struct sl_sched *self, struct sl_shard *shard) {
@@ -64,7 +69,7 @@ void sl_recover_again(struct sl_sched *self, struct sl_shard *shard) {
     (void)sl_recover_begin(self, shard); /* on no memory the next UP tries again */
 }
 
-static int note_seen(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, uint64_t at, bool damaged) {
+static int note_seen(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, uint64_t at) {
     struct sl_seen_job *seen = sl_idmap_find(&shard->recovery.seen, id.bytes);
     if (!seen) {
         int rc = sl_idmap_reserve(&shard->recovery.seen, 1);
@@ -75,22 +80,15 @@ static int note_seen(struct sl_sched *self, struct sl_shard *shard, struct sl_jo
         sl_idmap_insert(&shard->recovery.seen, seen);
     }
     seen->at = at;
-    seen->damaged = damaged;
     return SL_OK;
 }
 
-/* A record that cannot be read parks its job: it is named, and nothing is done with it. */
-static int park(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id) {
-    char text[128] = "a job's record cannot be read; it is parked: ";
-    sl_id_to_text(id.bytes, text + strlen(text));
-    sl_alarm(self, shard, text);
-    return note_seen(self, shard, id, UINT64_MAX, true);
-}
-
-/* Whether a pipeline that is not known may still be in Redis: another broker stored it, and this one has not been told. Then the recovery
- * stops and begins anew; a job is never parked for want of a pipeline that is there. */
-static bool may_be_told(const struct sl_shard *shard, int rc) {
-    return rc == SL_E_NOT_FOUND && !shard->knows_catalog;
+/* What follows from an error that one job brought. A pipeline that Redis was not asked for stops the recovery, which begins again behind it:
+ * a job is never parked for want of one that is there. Else the job is parked. */
+static int park_or_stop(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, int rc) {
+    bool lacks = rc == SL_E_NOT_FOUND;
+    if (rc == SL_E_NO_MEMORY || (lacks && !sl_lack_is_absent(self, shard))) return rc;
+    return sl_job_park(self, shard, id, lacks);
 }
 
 static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_item *item) {
@@ -102,8 +100,7 @@ static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct
     int rc = sl_idmap_reserve(&shard->table.jobs, 1);
     if (rc) return rc;
     rc = sl_record_read_head(&shard->table, item->value, sl_pipeline_find, self, &job);
-    if (rc == SL_E_NO_MEMORY || may_be_told(shard, rc)) return rc;
-    if (rc) return park(self, shard, id);
+    if (rc) return park_or_stop(self, shard, id, rc);
     if (job->at > shard->n_sealed) { /* as sl_chain_take */
         sl_job_free(&shard->table, &job);
         return sl_shard_damaged(shard, "a job's record is newer than the lease's newest write, %llu",
@@ -115,14 +112,14 @@ static int take_live(struct sl_sched *self, struct sl_shard *shard, const struct
 }
 
 static bool is_known(const struct sl_shard *shard, struct sl_job_id id) {
-    return sl_job_find(&shard->table, id) || sl_idmap_find(&shard->recovery.seen, id.bytes);
+    return sl_job_find(&shard->table, id) || sl_idmap_find(&shard->recovery.seen, id.bytes) ||
+           sl_idmap_find(&shard->parked, id.bytes);
 }
 
 /* A job that the log removes is put back into memory, to be removed there too. */
 static void note_removal(struct sl_shard *shard, struct sl_job_id id) {
     struct sl_seen_job *seen = sl_idmap_find(&shard->recovery.seen, id.bytes);
-    SL_ASSERT(seen);
-    seen->removes = true;
+    if (seen) seen->removes = true; /* else it is parked */
 }
 
 /* Asks for the records of the jobs that an entry names and that are not known. */
@@ -136,7 +133,7 @@ static int ask_for_jobs(struct sl_sched *self, struct sl_shard *shard, uint64_t 
         bool removes = transition.kind == SL_TR_REMOVED && !sl_job_find(&shard->table, transition.job);
         if (known && !removes) continue;
         struct sl_ledger_call call = {.verb = SL_LEDGER_READ_JOB, .shard = shard->index, .job = transition.job};
-        int failed = known ? SL_OK : note_seen(self, shard, transition.job, 0, false);
+        int failed = known ? SL_OK : note_seen(self, shard, transition.job, 0);
         if (!failed && removes) note_removal(shard, transition.job);
         if (!failed) failed = sl_read_send(self, SL_READ_RECOVER_JOB, call, NULL);
         if (failed) return failed;
@@ -163,7 +160,14 @@ static int take_entry(struct sl_sched *self, struct sl_shard *shard, const struc
     return SL_OK;
 }
 
-/* Whether a transition is in its job's record already, or its job is parked. */
+/* Whether the job is parked. Its entry is held if it may go on later. */
+static bool is_parked(struct sl_shard *shard, uint64_t n, struct sl_job_id id) {
+    const struct sl_parked_job *parked = sl_idmap_find(&shard->parked, id.bytes);
+    if (parked && parked->lacks_pipeline && shard->held_from == 0) shard->held_from = n;
+    return parked;
+}
+
+/* Whether a transition is in its job's record already. */
 static bool is_contained(const struct sl_shard *shard, uint64_t n, const struct sl_transition *transition) {
     const struct sl_job *job = sl_job_find(&shard->table, transition->job);
     if (job) return job->at >= n;
@@ -175,8 +179,8 @@ static int replay_transition(struct sl_sched *self, struct sl_shard *shard, uint
                              const struct sl_transition *transition) {
     struct sl_prepared prepared;
     int rc = sl_apply_prepare(&shard->table, transition, sl_pipeline_find, self, &prepared);
-    if (rc == SL_E_NO_MEMORY || may_be_told(shard, rc)) return rc;
-    if (rc) return park(self, shard, transition->job);
+    if (rc) rc = park_or_stop(self, shard, transition->job, rc);
+    if (rc || is_parked(shard, n, transition->job)) return rc;
     struct sl_job *job = sl_apply(&shard->table, n, transition, &prepared);
     sl_job_touch(self, job, n);
     return SL_OK;
@@ -189,6 +193,7 @@ static int replay_entry(struct sl_sched *self, struct sl_shard *shard, const str
     int rc = sl_batch_open(sl_blob_bytes(entry->batch), &reader);
     SL_ASSERT(rc == SL_OK);
     while ((rc = sl_batch_next(&reader, &transition)) == 1) {
+        if (is_parked(shard, entry->n, transition.job)) continue;
         const struct sl_job *job = sl_job_find(&shard->table, transition.job);
         bool again = job && job->at == entry->n && job->first_unsettled > 0; /* the entry's second one of this job */
         if (!again && !SL_BUG(self, 38) && is_contained(shard, entry->n, &transition)) continue;
@@ -245,7 +250,7 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     shard->state = SL_SHARD_OPEN;
     shard->opened_at = self->now;
     shard->suspicions = 0;
-    shard->knows_catalog = false;
+    sl_lack_ask_anew(self, shard);
     self->figures.shards_open++;
     sl_recover_clear(self, shard);
     sl_shard_index(self, shard);
@@ -254,20 +259,13 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     return SL_OK;
 }
 
-static int ask_catalog(struct sl_sched *self, struct sl_shard *shard) {
-    int rc = sl_effects_reserve(self, 1);
-    if (rc) return rc;
-    (void)sl_effect_add(self, SL_DO_CATALOG);
-    shard->asks_catalog = true;
-    return SL_OK;
-}
-
-/* A recovery that cannot go on. No memory: it begins again. A pipeline that is not known: when the catalog has been read again. Damage: a
+/* A recovery that cannot go on. No memory: it begins again. A pipeline that is not known: it begins again behind that one. Damage: a
  * new owner that trims the log under this reader looks the same, so the lease is asked; what was damaged at the second reading too, and
  * behind it the lease is still ours, quarantines the shard. */
 static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
-    if (rc == SL_E_NOT_FOUND && ask_catalog(self, shard) == SL_OK) return SL_OK;
-    if (rc == SL_E_NO_MEMORY || rc == SL_E_NOT_FOUND) {
+    if (rc == SL_E_NOT_FOUND) rc = begin(self, shard, true);
+    if (rc == SL_OK) return SL_OK;
+    if (rc == SL_E_NO_MEMORY) {
         sl_alarm(self, shard, "no memory to recover the shard; trying again");
         shard->unsure = true;
         sl_shard_resume(self, shard);
@@ -277,17 +275,6 @@ static int stop(struct sl_sched *self, struct sl_shard *shard, int rc) {
     SL_ASSERT(shard->recovery.damage[0] != '\0');
     shard->suspicions++;
     sl_shard_resume(self, shard);
-    return SL_OK;
-}
-
-int sl_on_catalog(struct sl_sched *self) {
-    for (uint16_t i = 0; i < self->config.shard_count; i++) {
-        struct sl_shard *shard = &self->shards[i];
-        if (shard->state != SL_SHARD_RECOVERING || !shard->asks_catalog || shard->unsure) continue;
-        shard->knows_catalog = true;
-        int rc = sl_recover_begin(self, shard);
-        if (rc) (void)stop(self, shard, rc);
-    }
     return SL_OK;
 }
 
@@ -327,21 +314,19 @@ int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct 
     return rc ? stop(self, shard, rc) : SL_OK;
 }
 
-/* The ended record of a job that the log names. A damaged one, or one whose pipeline nobody knows, parks the job. */
+/* The ended record of a job that the log names. */
 static int take_ended(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id, struct sl_bytes record,
                       const struct sl_ledger_reply *reply) {
     const struct sl_seen_job *seen = sl_idmap_find(&shard->recovery.seen, id.bytes);
     struct sl_ended ended;
     struct sl_job *job;
     uint64_t at = 0;
-    if (sl_record_read_ended(record, &ended) || sl_record_head_at(ended.head, &at)) return park(self, shard, id);
+    if (sl_record_read_ended(record, &ended) || sl_record_head_at(ended.head, &at)) return sl_job_park(self, shard, id, false);
     if (seen && seen->removes && !sl_job_find(&shard->table, id)) {
         int rc = sl_retention_revive(self, shard, id, reply, &job);
-        if (rc == SL_E_AGAIN) rc = SL_E_NOT_FOUND;
-        if (rc == SL_E_NO_MEMORY || may_be_told(shard, rc)) return rc;
-        if (rc) return park(self, shard, id);
+        if (rc) return park_or_stop(self, shard, id, rc == SL_E_AGAIN ? SL_E_NOT_FOUND : rc);
     }
-    return note_seen(self, shard, id, at, false);
+    return note_seen(self, shard, id, at);
 }
 
 /* What Redis holds of a job that the log names: it ended, was removed, or was never settled. */
@@ -352,8 +337,8 @@ int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct s
     if (reply->status != SL_LEDGER_OK) return stop(self, shard, unreadable(shard, reply)); /* an ended job must not be taken for a new one */
     struct sl_tombstone tombstone;
     int rc = sl_tombstone_of(reply, &tombstone);
-    if (rc == SL_E_DAMAGED) rc = park(self, shard, read->call.job);
-    else if (rc == SL_OK) rc = note_seen(self, shard, read->call.job, tombstone.at, false);
+    if (rc == SL_E_DAMAGED) rc = sl_job_park(self, shard, read->call.job, false);
+    else if (rc == SL_OK) rc = note_seen(self, shard, read->call.job, tombstone.at);
     else rc = SL_OK;
     for (size_t i = 0; i < reply->item_count && rc == SL_OK; i++) {
         if (!sl_bytes_is(reply->items[i].key, "r")) continue;

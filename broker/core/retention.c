@@ -162,10 +162,13 @@ static bool read_retained(const struct sl_ledger_reply *reply, struct sl_retaine
     return true;
 }
 
-static void ask_catalog(struct sl_sched *self) {
-    if (sl_effects_reserve(self, 1)) return; /* the next look asks */
-    self->catalog_asked_at = self->now;
-    (void)sl_effect_add(self, SL_DO_CATALOG);
+/* Its record comes again behind the pipeline that it names. 0, or SL_E_NO_MEMORY. */
+static int read_behind_pipeline(struct sl_sched *self, struct sl_shard *shard, struct sl_job_id id) {
+    struct sl_ledger_call call = {.verb = SL_LEDGER_READ_RECORD, .shard = shard->index, .job = id};
+    int rc = sl_lack_ask(self, shard, SL_READ_RETENTION);
+    if (!rc) rc = sl_read_send(self, SL_READ_RETENTION, call, NULL);
+    if (!rc) shard->retention.loads++;
+    return rc;
 }
 
 /* The bytes before the oldest job only grow: jobs of one settle stand in no order, and what is counted as kept must be. */
@@ -192,12 +195,13 @@ static void take_record(struct sl_sched *self, struct sl_shard *shard, struct sl
         return;
     }
     int rc = remove_job(self, shard, id, reply);
-    bool lost = rc == SL_E_AGAIN && retention->untold; /* Redis does not hold its pipeline either: it must not keep those behind it */
+    if (rc == SL_E_AGAIN && !sl_lack_is_absent(self, shard)) {
+        if (read_behind_pipeline(self, shard, id)) stop_at(self, retention, self->now);
+        return;
+    }
     if (rc == SL_OK) raise_base(retention, retained.upto);
-    else if (lost || rc == SL_E_DAMAGED || rc == SL_E_NOT_FOUND) pass_over(self, shard, id);
-    else stop_at(self, retention, self->now); /* no memory, or a pipeline that this broker has not been told of */
-    retention->untold = rc == SL_E_AGAIN && !lost;
-    if (retention->untold) ask_catalog(self);
+    else if (rc == SL_E_NO_MEMORY) stop_at(self, retention, self->now);
+    else pass_over(self, shard, id); /* it must not keep those behind it */
 }
 
 void sl_retention_read(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,

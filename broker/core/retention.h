@@ -22,7 +22,6 @@ struct sl_retention {
     uint32_t loads;      /* records asked for and not here yet */
     bool looking;
     bool over;           /* the look has found one that is not due */
-    bool untold;         /* the oldest one's pipeline is not known, and the catalog was asked for it */
     bool finished_since; /* a job's record was sealed since the look began */
 };
 

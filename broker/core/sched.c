@@ -262,8 +262,6 @@ static int handle(struct sl_sched *self, const struct sl_event *event) {
         return SL_OK;
     case SL_EV_PIPELINE:
         return sl_on_pipeline(self, event);
-    case SL_EV_CATALOG:
-        return sl_on_catalog(self);
     case SL_EV_POLICY:
         return sl_on_policy(self, event);
     case SL_EV_TYPE:

@@ -32,6 +32,7 @@ struct sl_transition sl_transition_of_stage(const struct sl_sched *self, const s
 struct sl_transition sl_transition_of_job(const struct sl_sched *self, const struct sl_job *job,
                                           enum sl_transition_kind kind);
 struct sl_shard *sl_shard_of(struct sl_sched *self, struct sl_job_id id);
+/* NULL: it is not known, and self->missed says which one it was. */
 struct sl_pipeline_entry *sl_pipeline_find(void *self, struct sl_digest digest);
 
 /* index.c: which list a job and a stage are on, by their state. */
@@ -84,7 +85,6 @@ bool sl_owner_is_nobody(struct sl_incarnation owner);
 int sl_owner_acquired(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
 
 /* recover.c: a shard's jobs from records and log. */
-int sl_on_catalog(struct sl_sched *self);
 int sl_recover_begin(struct sl_sched *self, struct sl_shard *shard);
 int sl_recover_read(struct sl_sched *self, struct sl_shard *shard, const struct sl_ledger_reply *reply);
 int sl_recover_job(struct sl_sched *self, struct sl_shard *shard, const struct sl_read *read,
@@ -170,8 +170,6 @@ int sl_job_from_reply(struct sl_sched *self, struct sl_shard *shard, struct sl_j
 /* Says that the job is not kept any more, and what became of it. */
 int sl_reject_removed(struct sl_sched *self, uint64_t peer, uint64_t re, struct sl_job_id id,
                       const struct sl_tombstone *tombstone);
-/* Has its asker ask again, and the catalog read meanwhile, at most once a second. */
-int sl_reject_untold(struct sl_sched *self, uint64_t peer, uint64_t re);
 void sl_on_query_read(struct sl_sched *self, struct sl_query *query, const struct sl_ledger_reply *reply);
 int sl_on_watch(struct sl_sched *self, const struct sl_event *event);
 int sl_on_hello(struct sl_sched *self, const struct sl_event *event);

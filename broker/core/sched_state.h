@@ -70,7 +70,8 @@ enum sl_read_purpose {
     SL_READ_LOOKUP,
     SL_READ_QUERY,
     SL_READ_RETENTION,
-    SL_READ_SWEEP
+    SL_READ_SWEEP,
+    SL_READ_PIPELINE
 };
 
 struct sl_read {
@@ -124,7 +125,7 @@ struct sl_sched {
 
     struct sl_idmap pipelines; /* struct sl_pipeline_entry by digest */
     struct sl_list pipeline_list;
-    uint64_t catalog_asked_at; /* ns; when a question last needed a pipeline that is not known */
+    struct sl_digest missed;   /* the newest one that was looked for and is not known: sl_pipeline_find */
     uint64_t queued_total;     /* jobs on pipelines' queues */
     struct sl_list types;
     uint32_t type_count;
@@ -166,6 +167,7 @@ struct sl_sched {
 
 /* Last, since it needs the structures above. */
 #include "bindings.h"
+#include "lack.h"
 #include "sched_parts.h"
 
 #endif

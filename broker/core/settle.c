@@ -239,7 +239,7 @@ static void mark_settled(struct sl_sched *self, struct sl_shard *shard, const st
 }
 
 /* The least number that no record contains, nor one gathered for the settle at hand, less one; never above the newest sealed commit. */
-static uint64_t checkpoint(const struct sl_shard *shard) {
+static uint64_t settled_n(const struct sl_shard *shard) {
     struct sl_link *oldest = sl_list_first(&shard->dirty);
     while (oldest && SL_CONTAINER(oldest, struct sl_job, dirty)->settling) oldest = sl_list_next(&shard->dirty, oldest);
     if (!oldest) return shard->commit_n;
@@ -247,11 +247,18 @@ static uint64_t checkpoint(const struct sl_shard *shard) {
     return first - 1 < shard->commit_n ? first - 1 : shard->commit_n;
 }
 
-static void trim_log(struct sl_sched *self, struct sl_shard *shard) {
+/* What the log says of a job that is parked and may go on later stays. */
+static uint64_t checkpoint(const struct sl_shard *shard) {
+    uint64_t n = settled_n(shard);
+    return shard->held_from && shard->held_from - 1 < n ? shard->held_from - 1 : n;
+}
+
+/* Also what is held, since no settle makes that shorter. */
+static void trim_log(struct sl_sched *self, struct sl_shard *shard, uint64_t settled) {
     struct sl_link *link;
     while ((link = sl_list_first(&shard->log))) {
         struct sl_log_entry *entry = SL_CONTAINER(link, struct sl_log_entry, link);
-        if (entry->n > shard->ckpt) return;
+        if (entry->n > settled) return;
         shard->log_bytes -= entry->size;
         sl_list_remove(&shard->log, link);
         sl_pool_give(&self->pool, entry, sizeof *entry);
@@ -331,7 +338,7 @@ int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard) {
     gathering.finished_bytes = shard->retention.total;
     gather_ended(self, shard, &gathering);
     gather_old(self, shard, &gathering);
-    uint64_t ckpt = checkpoint(shard);
+    uint64_t settled = settled_n(shard), ckpt = checkpoint(shard);
     if (gathering.record_count == 0 && gathering.op_count == 0 && sl_sweep_count(shard, ckpt) == 0) {
         plan_next(self, shard);
         gathering_fini(&gathering);
@@ -352,7 +359,7 @@ int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard) {
     shard->settle_n = shard->n_sealed;
     shard->settles_under_way++;
     self->figures.settles++;
-    trim_log(self, shard);
+    trim_log(self, shard, settled);
     plan_next(self, shard);
     return SL_OK;
 }

@@ -15,6 +15,8 @@ int sl_shard_init(struct sl_shard *self, uint16_t index, struct sl_pool *pool, c
     sl_list_init(&self->active);
     sl_list_init(&self->ended);
     sl_list_init(&self->log);
+    sl_list_init(&self->absent);
+    sl_idmap_init(&self->parked, alloc, seed);
     sl_list_init(&self->recovery.entries);
     sl_idmap_init(&self->recovery.seen, alloc, seed);
     sl_job_table_init(&self->table, pool, alloc, seed);
@@ -24,6 +26,9 @@ int sl_shard_init(struct sl_shard *self, uint16_t index, struct sl_pool *pool, c
 void sl_shard_fini(struct sl_shard *self) {
     SL_ASSERT(self->writes.count == 0);
     SL_ASSERT(self->log.count == 0);
+    SL_ASSERT(self->absent.count == 0);
+    SL_ASSERT(self->parked.count == 0);
+    sl_idmap_fini(&self->parked);
     SL_ASSERT(self->recovery.entries.count == 0);
     SL_ASSERT(self->recovery.seen.count == 0);
     sl_idmap_fini(&self->recovery.seen);

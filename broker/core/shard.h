@@ -47,7 +47,18 @@ struct sl_seen_job {
     struct sl_job_id id; /* first: the id table reads it there */
     uint64_t at;         /* of its ended record, or of its tombstone; 0: there is none */
     bool removes;        /* the log removes it: its ended record is put into memory */
-    bool damaged;        /* its record cannot be read: its transitions are skipped */
+};
+
+/* A job that nothing is done with, because something of it that was stored is gone or cannot be read. */
+struct sl_parked_job {
+    struct sl_job_id id; /* first: the id table reads it there */
+    bool lacks_pipeline; /* it can go on when that is stored again: what the log says of it is kept */
+};
+
+/* A pipeline that some job names, and that Redis was asked for in vain. */
+struct sl_absent_pipeline {
+    struct sl_link link;
+    struct sl_digest digest;
 };
 
 /* A log entry that waits for the records of its jobs. */
@@ -82,8 +93,6 @@ struct sl_shard {
     uint16_t index;
     enum sl_shard_state state;
     bool unsure;          /* the connection was cut: RESUME will tell what Redis holds */
-    bool asks_catalog;    /* RECOVERING: waits for the pipelines that Redis holds */
-    bool knows_catalog;   /* RECOVERING: has been told them since it began */
     uint32_t suspicions;  /* RECOVERING: how often what was read of it looked damaged; believed when the lease is still ours behind it */
     bool releasing;       /* drain: its release is sealed */
     bool released;        /* drain: given back */
@@ -126,7 +135,10 @@ struct sl_shard {
     struct sl_job *settling[SL_SETTLE_RECORDS_MAX]; /* whose records are in the settle on its way: none leaves memory before it is there */
     uint32_t settling_count;
     uint64_t ended_settling; /* of those, the ones in a settle that is on its way */
-    struct sl_list log;    /* entries behind the checkpoint */
+    struct sl_idmap parked; /* struct sl_parked_job */
+    struct sl_list absent;  /* struct sl_absent_pipeline */
+    uint64_t held_from;     /* the first log entry that a parked job may still need, and no checkpoint passes; 0: none */
+    struct sl_list log;    /* entries behind the checkpoint, but for those that are held */
     uint64_t log_bytes;
     struct sl_recovery recovery;
     struct sl_retention retention;

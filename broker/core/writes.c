@@ -138,23 +138,18 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
         }
         free_write(self, write);
     }
-    while (shard->log.count > 0) {
-        struct sl_log_entry *entry = SL_CONTAINER(sl_list_first(&shard->log), struct sl_log_entry, link);
-        sl_list_remove(&shard->log, &entry->link);
-        sl_pool_give(&self->pool, entry, sizeof *entry);
-    }
     self->undurable_bytes -= self->undurable_bytes < shard->batch.size ? self->undurable_bytes : shard->batch.size;
     sl_buf_clear(&shard->batch);
     shard->batch_count = 0;
-    shard->log_bytes = 0;
     shard->commits_under_way = shard->settles_under_way = 0;
     shard->ended_settling = shard->settling_count = 0;
     shard->settle_at = UINT64_MAX;
     sl_recover_clear(self, shard);
+    sl_lack_ask_anew(self, shard);
     sl_shard_forget(self, shard);
     if (shard->state == SL_SHARD_OPEN) self->figures.shards_open--;
     shard->state = state;
-    shard->unsure = shard->asks_catalog = shard->knows_catalog = false;
+    shard->unsure = false;
     shard->suspicions = 0;
     shard->seen_epoch = shard->seen_n = 0;
     shard->still_polls = 0;
@@ -341,7 +336,7 @@ int sl_on_ledger_up(struct sl_sched *self) {
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
         struct sl_shard *shard = &self->shards[i];
         bool held = shard->state == SL_SHARD_OPEN || shard->state == SL_SHARD_RECOVERING;
-        shard->knows_catalog = false; /* what was being read of it is lost */
+        sl_lack_ask_anew(self, shard);
         if (held || shard->state == SL_SHARD_ACQUIRING) sl_shard_resume(self, shard);
     }
     sl_reads_again(self);

@@ -39,12 +39,12 @@ static void step_kind(struct sl_broker *self, enum sl_event_kind kind) {
 
 /* The ledger. */
 
-/* A shard's jobs may need what was stored through the owner before: that is read ahead of them, on the same connection. */
+/* A shard's jobs may need what was stored through the owner before: that is read ahead of them, on the same connection, all at once. */
 static void on_reply(void *context, const struct sl_ledger_reply *reply) {
     struct sl_broker *self = context;
     struct sl_event event = {.kind = SL_EV_LEDGER_REPLY, .reply = reply};
     bool acquired = reply->verb == SL_LEDGER_ACQUIRE && reply->status == SL_LEDGER_OK;
-    if (acquired) (void)sl_catalog_refresh(self->catalog, CATALOG_AGE_MS_MAX); /* what a recovery lacks it asks for itself */
+    if (acquired) (void)sl_catalog_refresh(self->catalog, CATALOG_AGE_MS_MAX); /* the core reads what it lacks besides */
     sl_broker_step(self, &event);
 }
 
@@ -176,7 +176,6 @@ static void watch_pipelines(struct sl_broker *self) {
 void sl_broker_catalog_read(struct sl_broker *self) {
     if (!self->ledger_up) return;
     if (self->serving) {
-        step_kind(self, SL_EV_CATALOG);
         sl_front_resume(self);
         return;
     }

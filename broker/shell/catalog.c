@@ -14,6 +14,7 @@
 #include "io/log.h"
 #include "io/yaml.h"
 #include "known.h"
+#include "ledger_command.h"
 #include "model/lint.h"
 #include "model/pipeline.h"
 #include "wire/wire.h"
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { KEY_SIZE = 40, FIELD_SIZE = 2 * SL_NAME_MAX + 2, HISTORY_MAX = 64, AGE_MS_MAX = 1000 };
+enum { FIELD_SIZE = 2 * SL_NAME_MAX + 2, HISTORY_MAX = 64, AGE_MS_MAX = 1000 };
 
 /* What name@version has meant, newest first. */
 struct meaning {
@@ -121,16 +122,6 @@ static void set_meaning(struct sl_catalog *self, const char *field, struct sl_by
     (void)sl_buf_append(&meaning->digests, digests.data, digests.size); /* no memory: the next write loses and reads again */
 }
 
-static void pipeline_key(struct sl_digest digest, char out_key[KEY_SIZE]) {
-    static const char digits[] = "0123456789abcdef";
-    memcpy(out_key, "sl:p:", 5);
-    for (size_t i = 0; i < 16; i++) {
-        out_key[5 + 2 * i] = digits[digest.bytes[i] >> 4];
-        out_key[6 + 2 * i] = digits[digest.bytes[i] & 15];
-    }
-    out_key[37] = '\0';
-}
-
 static void tell_pipeline(struct sl_catalog *self, struct sl_digest digest, struct sl_bytes canonical, bool current) {
     struct sl_event event = {.kind = SL_EV_PIPELINE};
     event.pipeline = (struct sl_ev_pipeline){.digest = digest, .canonical = canonical, .current = current};
@@ -183,11 +174,11 @@ static void on_pipeline(void *context, const struct redisReply *reply) {
 }
 
 static void read_pipeline(struct sl_catalog *self, struct meaning *meaning, struct sl_digest digest) {
-    char key[KEY_SIZE];
+    char key[SL_PIPELINE_KEY_SIZE];
     struct reading *reading = malloc(sizeof *reading);
     if (!reading) return;
     *reading = (struct reading){.catalog = self, .meaning = meaning, .digest = digest};
-    pipeline_key(digest, key);
+    sl_pipeline_key(digest, key);
     const char *const argv[] = {"GET", key};
     const size_t argvlen[] = {3, strlen(key)};
     if (sl_ledger_redis_command(self->broker->ledger, 2, argv, argvlen, on_pipeline, reading)) {
@@ -396,8 +387,8 @@ static void on_stored(void *context, const struct redisReply *reply) {
 
 /* The text is durable before any job names it. */
 static void store(struct application *application) {
-    char key[KEY_SIZE];
-    pipeline_key(application->pipeline->digest, key);
+    char key[SL_PIPELINE_KEY_SIZE];
+    sl_pipeline_key(application->pipeline->digest, key);
     struct sl_bytes canonical = application->pipeline->canonical;
     const char *const argv[] = {"SET", key, (const char *)canonical.data};
     const size_t argvlen[] = {3, strlen(key), canonical.size};

@@ -315,9 +315,6 @@ static void carry_out(struct sl_broker *self, const struct sl_effect *effect) {
     case SL_DO_KEEP:
         sl_kept_file_tell(self->options->data, effect->shard, &effect->keep);
         return;
-    case SL_DO_CATALOG:
-        sl_catalog_read(self->catalog);
-        return;
     case SL_DO_TYPE:
         sl_catalog_put_type(self->catalog, &effect->type);
         return;

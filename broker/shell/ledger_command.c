@@ -90,6 +90,16 @@ static void put_key_text(struct sl_buf *out, uint16_t shard, const char *name) {
     put_key(out, shard, sl_text(name));
 }
 
+void sl_pipeline_key(struct sl_digest digest, char out_key[SL_PIPELINE_KEY_SIZE]) {
+    static const char digits[] = "0123456789abcdef";
+    memcpy(out_key, "sl:p:", 5);
+    for (size_t i = 0; i < 16; i++) {
+        out_key[5 + 2 * i] = digits[digest.bytes[i] >> 4];
+        out_key[6 + 2 * i] = digits[digest.bytes[i] & 15];
+    }
+    out_key[37] = '\0';
+}
+
 static void begin_function(struct sl_buf *out, const char *name, uint64_t key_count, uint64_t arg_count) {
     put_head(out, '*', 3 + key_count + arg_count);
     put_text(out, "FCALL");
@@ -319,6 +329,14 @@ static void add_read_oldest(struct sl_buf *out, const struct sl_ledger_call *cal
     put_number(out, count_of(call));
 }
 
+static void add_read_pipeline(struct sl_buf *out, const struct sl_ledger_call *call) {
+    char key[SL_PIPELINE_KEY_SIZE];
+    sl_pipeline_key(call->digest, key);
+    put_head(out, '*', 2);
+    put_text(out, "GET");
+    put_text(out, key);
+}
+
 uint32_t sl_ledger_command_add(struct sl_buf *out, const struct sl_ledger_call *call) {
     switch (call->verb) {
     case SL_LEDGER_COMMIT: add_commit(out, call); return 0;
@@ -335,6 +353,7 @@ uint32_t sl_ledger_command_add(struct sl_buf *out, const struct sl_ledger_call *
     case SL_LEDGER_READ_OLDEST: add_read_oldest(out, call); return 0;
     case SL_LEDGER_READ_RECORD: add_read_record(out, call); return 0;
     case SL_LEDGER_READ_GONE: add_scan(out, call, "gone"); return 0;
+    case SL_LEDGER_READ_PIPELINE: add_read_pipeline(out, call); return 0;
     }
     SL_ASSERT(!"a verb of the ledger");
     return 0;

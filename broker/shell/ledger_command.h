@@ -16,6 +16,10 @@ enum {
  * A SETTLE whose body is malformed becomes a command that Redis answers with BAD, after the fence. Failure is kept in out->failed. */
 uint32_t sl_ledger_command_add(struct sl_buf *out, const struct sl_ledger_call *call);
 
+/* The key of a pipeline's canonical form: "sl:p:" and the digest's hex digits. */
+enum { SL_PIPELINE_KEY_SIZE = 40 };
+void sl_pipeline_key(struct sl_digest digest, char out_key[SL_PIPELINE_KEY_SIZE]);
+
 /* Appends any command. Failure is kept in out->failed. */
 void sl_ledger_command_argv(struct sl_buf *out, int argc, const char *const *argv, const size_t *argvlen);
 

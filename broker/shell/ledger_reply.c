@@ -274,6 +274,10 @@ static void read_record(struct decoding *self, const redisReply *reply) {
     if (reserve_items(self, 1)) add_part(self, "r", reply);
 }
 
+static void read_pipeline(struct decoding *self, const redisReply *reply) {
+    if (reserve_items(self, 1)) add_part(self, "", reply);
+}
+
 static void read_ended(struct decoding *self, const redisReply *reply) {
     redisReply *const *members = members_of(self, reply, SIZE_MAX);
     if (!members || reply->elements % 2 != 0 || !reserve_items(self, reply->elements / 2 + 1)) {
@@ -303,6 +307,7 @@ static void read_any(struct decoding *self, const redisReply *reply) {
     case SL_LEDGER_READ_ENDED:
     case SL_LEDGER_READ_OLDEST: read_ended(self, reply); return;
     case SL_LEDGER_READ_RECORD: read_record(self, reply); return;
+    case SL_LEDGER_READ_PIPELINE: read_pipeline(self, reply); return;
     }
     SL_ASSERT(!"a verb of the ledger");
 }

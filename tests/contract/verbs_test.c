@@ -422,6 +422,20 @@ Test(ledger, gives_the_record_of_an_ended_job_alone) {
     cr_assert(reply->item_count == 1 && sl_bytes_is(reply->items[0].key, "r") && reply->items[0].value.size == 2);
 }
 
+Test(ledger, gives_a_pipeline_by_its_digest) {
+    struct sl_ledger_call call = read_call(SL_LEDGER_READ_PIPELINE);
+    call.digest = (struct sl_digest){{0x0f, 0xf0, 0xa5}};
+    cr_assert_eq(both_call(&both, call)->item_count, 0);
+    struct sl_bytes canonical = sl_bytes("\x91\0\xff", 3);
+    ledger_twin_put_pipeline(both.twin, call.digest, canonical);
+    freeReplyObject(real_admin(&both.real, "SET sl:p:0ff0a500000000000000000000000000 %b", canonical.data, canonical.size));
+    const struct sl_ledger_reply *reply = both_call(&both, call);
+    cr_assert(reply->status == SL_LEDGER_OK && reply->item_count == 1 && reply->items[0].value.size == 3);
+    freeReplyObject(real_admin(&both.real, "DEL sl:p:0ff0a500000000000000000000000000"));
+    ledger_twin_put_pipeline(both.twin, call.digest, sl_bytes(NULL, 0));
+    cr_assert_eq(both_call(&both, call)->item_count, 0);
+}
+
 Test(ledger, gives_the_tombstones_in_pages) {
     expect(acquire_call(0, 0, 1, 'a'), SL_LEDGER_OK, 0);
     struct sl_ledger_call call = read_call(SL_LEDGER_READ_GONE);

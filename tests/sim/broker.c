@@ -120,6 +120,8 @@ static void release(struct sim_world *world, struct sim_broker *broker, uint16_t
 
 static void call(struct sim_world *world, struct sim_broker *broker, const struct sl_ledger_call *made) {
     if (made->verb == SL_LEDGER_COMMIT) broker->commits++;
+    if (made->verb == SL_LEDGER_READ_PIPELINE && broker->told_all)
+        sim_violated(world, "CATALOG", "broker %c asks for a pipeline that it was told", 'A' + (int)broker->index);
     sim_link_call(world, broker->index, made);
 }
 
@@ -145,12 +147,6 @@ static void carry_out(struct sim_world *world, struct sim_broker *broker, const 
                   (unsigned)effect->keep.count, (int)effect->keep.why.size, (const char *)effect->keep.why.data);
         sim_oracle_on_alarm(world, broker->index, effect->shard, effect->keep.why);
         sim_oracle_on_keep(world, effect);
-        return;
-    case SL_DO_CATALOG:
-        if (!broker->catalog_is_short)
-            sim_violated(world, "CATALOG", "broker %c asks for pipelines that it was told", 'A' + (int)broker->index);
-        sim_at(world, world->now + sim_between(world, SIM_RNG_QUESTION, 0, 50) * SIM_MS, SIM_BROKER_CATALOG, broker->index, 0,
-               broker->life, NULL);
         return;
     case SL_DO_REPLACE_TYPE:
     case SL_DO_TYPE:
@@ -321,19 +317,16 @@ static void tell(void *context, struct sl_event *event) {
 
 void sim_broker_on_catalog(struct sim_world *world, uint32_t index) {
     struct telling telling = {world, index};
-    struct sl_event event = {.kind = SL_EV_CATALOG};
     sim_pipelines(world, UINT32_MAX, tell, &telling);
-    world->brokers[index]->catalog_is_short = false;
-    if (!sim_is_violated(world)) tell(&telling, &event);
 }
 
-/* Some pipelines were stored by another broker: this one is told of them later, or when it asks. */
+/* Some pipelines were stored by another broker: this one is told of them later, or reads those that it needs. */
 static uint32_t draw_catalog(struct sim_world *world, struct sim_broker *broker) {
     uint32_t all = (1u << world->plan.pipeline_count) - 1, which = all;
     for (uint32_t i = 0; i < world->plan.pipeline_count; i++)
         if (sim_chance(world, SIM_RNG_QUESTION, world->plan.percent_catalog * 10000)) which &= ~(1u << i);
-    broker->catalog_is_short = which != all;
-    if (broker->catalog_is_short)
+    broker->told_all = which == all;
+    if (!broker->told_all)
         sim_at(world, world->now + sim_between(world, SIM_RNG_QUESTION, 0, 3000) * SIM_MS, SIM_BROKER_CATALOG, broker->index, 0,
                broker->life, NULL);
     return which;

@@ -22,7 +22,7 @@ struct sim_broker {
     struct sim_fold *fold;
     uint64_t commits;                  /* since start, for the comparison with a recovered core */
     uint64_t open_since[SIM_SHARDS_MAX]; /* virtual time at which the shard was opened; UINT64_MAX: it is not open */
-    bool catalog_is_short;             /* it was not told every pipeline at its start, and not since */
+    bool told_all;                     /* it was told every pipeline at its start */
     bool step_failed;                  /* the last step found no memory */
 };
 

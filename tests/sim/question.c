@@ -237,7 +237,6 @@ static void check_view(const struct answer *self, const struct view *view) {
 /* Whether a list must hold the job: it matched from before the question until now. */
 static bool must_be_listed(const struct answer *self, const struct sim_job *job) {
     const struct sim_question *question = self->question;
-    if (self->world->brokers[self->broker]->catalog_is_short) return false;
     bool told = job->accepted && job->accepted_at < question->asked_at;
     if (!told || job->removed || sim_oracle_is_excused(self->world, job) || !holds(self, job, question->asked_at)) return false;
     if (question->statuses == 0) return true;

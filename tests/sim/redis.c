@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "broker.h"
 #include "oracle.h"
+#include "shapes.h"
 #include "trace.h"
 
 void sim_redis_new(struct sim_world *world) {
@@ -13,6 +14,11 @@ void sim_redis_new(struct sim_world *world) {
     redis->unsynced_end = &redis->unsynced;
     SL_ASSERT(ledger_twin_new(world->sure, &redis->memory) == 0);
     SL_ASSERT(ledger_twin_new(world->sure, &redis->disk) == 0);
+    for (uint32_t i = 0; i < world->plan.pipeline_count; i++) {
+        const struct sl_pipeline *pipeline = sim_shape(world->plan.pipelines[i]);
+        ledger_twin_put_pipeline(redis->memory, pipeline->digest, pipeline->canonical);
+        ledger_twin_put_pipeline(redis->disk, pipeline->digest, pipeline->canonical);
+    }
 }
 
 void sim_redis_free(struct sim_world *world) {
@@ -75,7 +81,8 @@ static void note_damage(struct sim_world *world, const struct sl_ledger_call *ca
 /* One bit of one stored value that is being read is flipped, where it is stored. */
 static void damage(struct sim_world *world, const struct sl_ledger_call *call, const struct sl_ledger_reply *reply) {
     struct sim_redis *redis = world->redis;
-    if (redis->damage_left == 0 || reply->verb < SL_LEDGER_READ_LIVE || reply->item_count == 0) return;
+    bool of_jobs = reply->verb >= SL_LEDGER_READ_LIVE && reply->verb != SL_LEDGER_READ_PIPELINE;
+    if (redis->damage_left == 0 || !of_jobs || reply->item_count == 0) return;
     const struct sl_ledger_item *item = &reply->items[sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), reply->item_count)];
     if (item->value.size == 0) return;
     uint64_t bit = sl_rng_below(sim_rng(world, SIM_RNG_LEDGER), item->value.size * 8);

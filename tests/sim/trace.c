@@ -119,7 +119,7 @@ const char *sim_event_text(struct sim_world *world, const struct sl_event *event
     static const char *const plain[SL_EV_COUNT] = {
         [SL_EV_TICK] = "TICK", [SL_EV_FLUSH] = "FLUSH", [SL_EV_LEDGER_UP] = "ledger is up",
         [SL_EV_LEDGER_DOWN] = "ledger is down", [SL_EV_PRESSURE] = "PRESSURE", [SL_EV_PIPELINE] = "PIPELINE",
-        [SL_EV_CATALOG] = "CATALOG", [SL_EV_ACCEPT_TYPE] = "ACCEPT_TYPE",
+        [SL_EV_ACCEPT_TYPE] = "ACCEPT_TYPE",
         [SL_EV_POLICY] = "POLICY", [SL_EV_TYPE] = "TYPE", [SL_EV_WATCH] = "WATCH",
         [SL_EV_CLIENT_GONE] = "CLIENT_GONE", [SL_EV_HELLO] = "HELLO", [SL_EV_HEARTBEAT] = "HEARTBEAT",
         [SL_EV_BYE] = "BYE", [SL_EV_WORKER_GONE] = "WORKER_GONE", [SL_EV_DRAIN] = "DRAIN"};
@@ -155,7 +155,7 @@ const char *sim_event_text(struct sim_world *world, const struct sl_event *event
 const char *sim_call_text(struct sim_world *world, const struct sl_ledger_call *call) {
     static const char *const verbs[] = {"COMMIT", "SETTLE", "BEAT", "RELEASE", "ACQUIRE", "RESUME",
                                         "READ_LEASE", "READ_LIVE", "READ_LOG", "READ_JOB", "READ_ENDED",
-                                        "READ_OLDEST", "READ_RECORD", "READ_GONE"};
+                                        "READ_OLDEST", "READ_RECORD", "READ_GONE", "READ_PIPELINE"};
     char *text = buffer();
     switch (call->verb) {
     case SL_LEDGER_COMMIT:

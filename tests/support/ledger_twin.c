@@ -8,6 +8,7 @@ int ledger_twin_new(const struct sl_alloc *alloc, struct ledger_twin **out_self)
     struct ledger_twin *self = sl_alloc_take(alloc, sizeof *self);
     SL_ASSERT(self != NULL);
     *self = (struct ledger_twin){.alloc = alloc};
+    store_init(&self->pipelines, alloc);
     *out_self = self;
     return 0;
 }
@@ -30,6 +31,7 @@ void ledger_twin_free(struct ledger_twin **self) {
     if (!*self) return;
     struct ledger_twin *twin = *self;
     for (size_t i = 0; i < SL_SHARDS_MAX; i++) shard_free(twin, &twin->shards[i]);
+    store_fini(&twin->pipelines);
     sl_alloc_give(twin->alloc, twin->items, twin->item_capacity * sizeof *twin->items);
     sl_alloc_give(twin->alloc, twin->sorted, twin->sorted_capacity * sizeof *twin->sorted);
     sl_alloc_give(twin->alloc, twin, sizeof *twin);
@@ -88,7 +90,14 @@ int ledger_twin_copy(struct ledger_twin *self, const struct ledger_twin *other) 
         }
         store_copy(&shard->store, &from->store);
     }
+    store_copy(&self->pipelines, &other->pipelines);
     return 0;
+}
+
+void ledger_twin_put_pipeline(struct ledger_twin *self, struct sl_digest digest, struct sl_bytes canonical) {
+    struct sl_bytes name = sl_bytes(digest.bytes, sizeof digest.bytes);
+    store_remove(&self->pipelines, name);
+    if (canonical.size) (void)store_set(&self->pipelines, name, STORE_STRING, sl_bytes(NULL, 0), canonical, 0); /* new: of no other type */
 }
 
 static struct twin_entry *entry_at(struct twin_log *log, uint64_t n) {
@@ -239,6 +248,7 @@ int ledger_twin_call(struct ledger_twin *self, const struct sl_ledger_call *call
     case SL_LEDGER_READ_JOB: twin_read_job(self, shard, call, out_reply); break;
     case SL_LEDGER_READ_ENDED:
     case SL_LEDGER_READ_OLDEST: twin_read_ended(self, shard, call, out_reply); break;
+    case SL_LEDGER_READ_PIPELINE: twin_read_pipeline(self, call, out_reply); break;
     case SL_LEDGER_READ_RECORD: twin_read_record(self, shard, call, out_reply); break;
     }
     return 0;

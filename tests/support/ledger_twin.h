@@ -28,6 +28,9 @@ bool ledger_twin_lose_entry(struct ledger_twin *self, uint16_t shard, uint64_t n
 bool ledger_twin_change_entry(struct ledger_twin *self, uint16_t shard, uint64_t n, struct sl_bytes bytes);
 bool ledger_twin_move_entry(struct ledger_twin *self, uint16_t shard, uint64_t n, uint64_t new_n);
 
+/* Stores a pipeline's canonical form, or removes it (no bytes), as the catalog would. */
+void ledger_twin_put_pipeline(struct ledger_twin *self, struct sl_digest digest, struct sl_bytes canonical);
+
 /* While text is not NULL (borrowed), every call is answered UNAVAILABLE with it and does nothing. */
 void ledger_twin_trouble(struct ledger_twin *self, const char *text);
 

@@ -33,6 +33,7 @@ struct twin_shard {
 struct ledger_twin {
     const struct sl_alloc *alloc;            /* borrows */
     struct twin_shard *shards[SL_SHARDS_MAX]; /* owns; made when first called */
+    struct ledger_store pipelines;           /* a string each, under the digest's bytes */
     const char *trouble;
 
     /* What the newest reply borrows from. */
@@ -57,6 +58,7 @@ void twin_read_job(struct ledger_twin *self, const struct twin_shard *shard, con
                    struct sl_ledger_reply *reply);
 void twin_read_record(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                       struct sl_ledger_reply *reply);
+void twin_read_pipeline(struct ledger_twin *self, const struct sl_ledger_call *call, struct sl_ledger_reply *reply);
 void twin_read_ended(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                      struct sl_ledger_reply *reply);
 

@@ -115,6 +115,12 @@ void twin_read_job(struct ledger_twin *self, const struct twin_shard *shard, con
     if (reply->status != SL_LEDGER_OK) reply->item_count = 0;
 }
 
+void twin_read_pipeline(struct ledger_twin *self, const struct sl_ledger_call *call, struct sl_ledger_reply *reply) {
+    const struct store_key *key = store_find(&self->pipelines, sl_bytes(call->digest.bytes, sizeof call->digest.bytes));
+    (void)items_for(self, 1);
+    if (key) add_item(self, reply, sl_text(""), value_bytes(field_at(sl_list_first(&key->fields))->value), 0);
+}
+
 static int newest_first(const void *a, const void *b) {
     const struct store_field *left = *(const struct store_field *const *)a;
     const struct store_field *right = *(const struct store_field *const *)b;

@@ -169,11 +169,17 @@ static void new_core(struct core_driver *driver) {
     driver->memory.countdown = countdown;
 }
 
+void driver_put_pipeline(struct core_driver *driver, uint32_t shape, bool there) {
+    const struct sl_pipeline *pipeline = sim_shape(shape);
+    ledger_twin_put_pipeline(driver->twin, pipeline->digest, there ? pipeline->canonical : sl_bytes(NULL, 0));
+}
+
 void driver_init(struct core_driver *driver, uint64_t fail_at) {
     memset(driver, 0, sizeof *driver);
     sl_failing_alloc_init(&driver->memory, UINT64_MAX);
     driver->now = 1000000000u;
     cr_assert_eq(ledger_twin_new(sl_alloc_system(), &driver->twin), 0);
+    for (uint32_t i = 0; i < DRIVER_SHAPES; i++) driver_put_pipeline(driver, i, true);
     new_core(driver);
     if (fail_at) driver->memory.countdown = fail_at - 1;
     tell_catalog(driver, DRIVER_SHAPES);

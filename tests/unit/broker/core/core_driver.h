@@ -22,7 +22,7 @@ struct core_driver {
     char alarm[1024];             /* the newest one, of KEEP too */
     uint8_t kept[1 << 16];        /* the newest file of KEEP */
     size_t kept_size;
-    uint32_t made[SL_LEDGER_READ_GONE + 1]; /* calls by verb */
+    uint32_t made[SL_LEDGER_READ_PIPELINE + 1]; /* calls by verb */
     struct sl_token assigned;     /* by the newest ASSIGN */
     struct sl_do_changed changed; /* the newest CHANGED; its views are not kept */
     uint32_t answer_count;        /* members of the newest ANSWER */
@@ -54,6 +54,9 @@ void driver_step(struct core_driver *driver, struct sl_event *event);
 
 /* Lets time pass, in ticks of 10 ms. */
 void driver_wait(struct core_driver *driver, uint32_t ms);
+
+/* Stores a shape's pipeline in the ledger, or removes it. A new driver's ledger holds all that its core is told. */
+void driver_put_pipeline(struct core_driver *driver, uint32_t shape, bool there);
 
 /* A job of shape `shape` under the key. Returns its id. */
 struct sl_job_id driver_submit(struct core_driver *driver, uint32_t shape, const char *key, bool again);

@@ -242,11 +242,27 @@ Test(retention, a_job_whose_pipeline_nobody_knows_keeps_no_other) {
     driver_wait(&driver, 100);
     cr_assert(has(unknown, "r"));
     struct sl_job_id known = finish(key_of(1));
+    driver_put_pipeline(&driver, 1, false);
     driver.retention_ms = 1000;
     driver_succeed(&driver, 1);
     driver_wait(&driver, 20000);
     cr_assert(has(known, "gone") && !has(known, "r"));
     cr_assert(has(unknown, "r"));
+    driver_fini(&driver);
+}
+
+Test(retention, a_job_whose_pipeline_was_not_told_goes_like_others) {
+    driver_init(&driver, 0);
+    struct sl_job_id id = driver_submit(&driver, 1, key_of(0), false);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_wait(&driver, 100);
+    cr_assert(has(id, "r"));
+    driver.retention_ms = 1000;
+    driver_succeed(&driver, 1);
+    driver_wait(&driver, 3000);
+    cr_assert(has(id, "gone") && !has(id, "r"));
+    cr_assert_eq(driver.said[SL_DO_ALARM], 0);
     driver_fini(&driver);
 }
 
