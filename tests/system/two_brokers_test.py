@@ -32,7 +32,11 @@ class TwoBrokers(unittest.TestCase):
         process = cluster.start("sluice-broker", "--redis", f"unix:{cluster.redis.socket}", "--listen", self.second,
                                 "--listen-workers", f"ipc://{cluster.path('w2')}", "--timing", TIMING, *words, log="second")
         wait_until(lambda: self.ask("second", "status").returncode == 0, lambda: cluster.said("second"))
-        return process
+        self.second_process = process
+
+    def stop_second(self):
+        self.second_process.send_signal(signal.SIGTERM)
+        self.second_process.wait()
 
     def start_worker(self, endpoint, name):
         cluster = self.cluster
@@ -89,6 +93,40 @@ class Pipelines(TwoBrokers):
         self.cluster.broker.send_signal(signal.SIGKILL)
         wait_until(lambda: self.ask("second", "status", "--ready").returncode == 0, lambda: self.cluster.said("second"))
         self.assertEqual(self.submitted("second", "kept"), ("2", ["s0", "s1"]))
+
+    def second_takes_over(self):
+        self.cluster.broker.send_signal(signal.SIGKILL)
+        wait_until(lambda: self.ask("second", "status", "--ready").returncode == 0, lambda: self.cluster.said("second"))
+
+    def test_a_job_goes_on_whatever_its_pipeline_has_meant_since(self):
+        """Redis keeps the newest 64 meanings of a name together; what an older job needs is found too."""
+        self.apply("first", pipeline("moves", "1", "noop", "noop"))
+        job = self.sluice("first", "submit", "moves", "-q").stdout.strip()
+        for turn in range(70):
+            self.apply("first", pipeline("moves", "1", "noop") + f"metadata: {{description: turn {turn}}}\n")
+        self.second_takes_over()
+        self.start_worker(f"ipc://{self.cluster.path('w2')}", "two")
+        self.sluice("second", "wait", job)
+        self.assertNotIn("parked", self.cluster.said("second"))
+
+    def test_a_job_whose_pipeline_is_lost_waits_until_it_is_applied_again(self):
+        self.apply("first", pipeline("gone", "1", "noop", "noop"))
+        before = set(self.cluster.redis.command("KEYS", "sl:p:*").split())
+        self.apply("first", pipeline("lost", "1", "noop"))
+        lost, = set(self.cluster.redis.command("KEYS", "sl:p:*").split()) - before
+        job = self.sluice("first", "submit", "lost", "--key", "k", "-q").stdout.strip()
+        self.assertEqual(self.cluster.redis.command("DEL", lost), "1")
+        self.second_takes_over()
+        for words in (("jobs", "show", job), ("jobs", "cancel", job), ("submit", "lost", "--key", "k"), ("wait", job)):
+            refused = self.ask("second", *words)
+            self.assertNotEqual(refused.returncode, 0, words)
+            self.assertIn("apply it again", refused.stdout + refused.stderr, words)
+        self.apply("second", pipeline("lost", "1", "noop"))
+        self.stop_second()
+        self.start_second()
+        wait_until(lambda: self.ask("second", "status", "--ready").returncode == 0, lambda: self.cluster.said("second"))
+        self.start_worker(f"ipc://{self.cluster.path('w2')}", "two")
+        self.sluice("second", "wait", job)
 
 
 class Policies(TwoBrokers):
