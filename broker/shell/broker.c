@@ -20,16 +20,17 @@ enum { MEMORY_POLL_MS = 1000, MEMORY_PRESSURE_PERCENT = 80, TRIM_BYTES_MIN = 1 <
 /* The shards of a broker that died come within less. */
 enum { CATALOG_AGE_MS_MAX = 1000 };
 
-void sl_broker_step(struct sl_broker *self, struct sl_event *event) {
+int sl_broker_step(struct sl_broker *self, struct sl_event *event) {
     struct sl_effects effects;
     event->now = sl_clock_now_ns();
     event->wall_ms = sl_clock_wall_ms();
     int rc = sl_sched_step(self->sched, event, &effects);
     if (rc) {
         sl_log(SL_LOG_ERROR, "an event was not taken: %s; whoever sent it will send it again", sl_err_text(rc));
-        return;
+        return rc;
     }
     sl_effects_carry_out(self, &effects);
+    return SL_OK;
 }
 
 static void step_kind(struct sl_broker *self, enum sl_event_kind kind) {
@@ -214,7 +215,7 @@ static void trim_memory(struct sl_broker *self, uint64_t hot_bytes, uint64_t now
 
 static void bound_intake(struct sl_broker *self, const struct sl_sched_figures *figures) {
     bool full = figures->undurable_bytes + sl_outbox_bytes(self->outbox) >= SL_UNDURABLE_BYTES_STOP;
-    bool listen = !full && self->waiting_peer == 0;
+    bool listen = !full && !sl_waiting_is_full(&self->waiting);
     if (listen == self->listening) return;
     self->listening = listen;
     sl_loop_listen_router(self->loop, self->front, listen);
@@ -231,6 +232,7 @@ static uint64_t before_wait(void *context) {
     sl_effects_flush(self);
     ask_memory(self, now);
     sl_ledger_redis_flush(self->ledger);
+    sl_catalog_sent(self->catalog);
     sl_sched_figures(self->sched, &figures);
     bound_intake(self, &figures);
     trim_memory(self, figures.hot_bytes, now);

@@ -9,6 +9,7 @@
 #include "io/loop.h"
 #include "ledger_redis.h"
 #include "redis_check.h"
+#include "waiting.h"
 
 struct sl_catalog;
 struct sl_pipeline_watch;
@@ -50,9 +51,8 @@ struct sl_broker {
     uint32_t gone_count, gone_capacity;
     struct sl_buf decoded; /* arrays of decoded tokens, types and values */
 
-    uint64_t waiting_peer; /* whose message waits for the catalog to be read, and those behind it with it; 0: nobody's */
-    struct sl_bytes waiting_frame; /* borrowed from the router until the next receive, which comes after it */
-    bool looked;                   /* the message that is taken has waited */
+    struct sl_waiting waiting; /* clients' messages that wait for the catalog to be read */
+    bool looked;               /* the message that is taken has asked for that, and waited */
 
     bool ledger_up;       /* of the connection */
     bool serving;         /* the catalog is read, the core knows that the ledger is up */
@@ -68,8 +68,9 @@ struct sl_broker {
     uint32_t why_said; /* checksum of the newest reason for not being connected to Redis that was logged; 0: none */
 };
 
-/* Gives the core an event (time is filled in) and carries out what it wants. */
-void sl_broker_step(struct sl_broker *self, struct sl_event *event);
+/* Gives the core an event (time is filled in) and carries out what it wants. 0, or why it was not taken, which is logged: nothing has
+ * changed then. */
+int sl_broker_step(struct sl_broker *self, struct sl_event *event);
 
 /* The catalog was read: the core may take shards. And: an application, or the storing of a policy, ended. */
 void sl_broker_catalog_read(struct sl_broker *self);
@@ -93,7 +94,7 @@ void sl_reply_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes frame
 
 /* front.c, back.c: what peers say, as events. */
 void sl_front_ready(void *broker);
-/* The message that waits for the catalog, if any, is taken now. */
+/* The messages that wait for the catalog are taken now. */
 void sl_front_resume(struct sl_broker *self);
 void sl_back_ready(void *broker);
 

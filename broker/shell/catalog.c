@@ -43,6 +43,7 @@ struct sl_catalog {
     uint32_t reads;   /* hashes and pipelines asked for and not here yet */
     uint32_t pending; /* applications without an answer */
     uint64_t read_at; /* ns; when the newest reading was begun, 0: none was */
+    bool unsent;      /* it was begun in this turn: Redis has not seen it yet */
     /* Of each hash as it was last told to the core; zero: it must be told anew. */
     struct sl_digest pipelines_told, types_told, policies_told;
 };
@@ -122,10 +123,15 @@ static void set_meaning(struct sl_catalog *self, const char *field, struct sl_by
     (void)sl_buf_append(&meaning->digests, digests.data, digests.size); /* no memory: the next write loses and reads again */
 }
 
+/* The next reading tells all of that hash anew: there was no memory for it, or no connection. */
+static void forget(struct sl_digest *told) {
+    *told = (struct sl_digest){.bytes = {0}};
+}
+
 static void tell_pipeline(struct sl_catalog *self, struct sl_digest digest, struct sl_bytes canonical, bool current) {
     struct sl_event event = {.kind = SL_EV_PIPELINE};
     event.pipeline = (struct sl_ev_pipeline){.digest = digest, .canonical = canonical, .current = current};
-    sl_broker_step(self->broker, &event);
+    if (sl_broker_step(self->broker, &event)) forget(&self->pipelines_told);
 }
 
 /* Reading. */
@@ -166,7 +172,7 @@ static void on_pipeline(void *context, const struct redisReply *reply) {
     } else if (reply) {
         sl_log(SL_LOG_ERROR, "a stored pipeline is missing in Redis; its jobs cannot go on");
     } else {
-        self->pipelines_told = (struct sl_digest){.bytes = {0}}; /* the connection was cut */
+        forget(&self->pipelines_told);
     }
     free(reading);
     self->reads--;
@@ -176,13 +182,17 @@ static void on_pipeline(void *context, const struct redisReply *reply) {
 static void read_pipeline(struct sl_catalog *self, struct meaning *meaning, struct sl_digest digest) {
     char key[SL_PIPELINE_KEY_SIZE];
     struct reading *reading = malloc(sizeof *reading);
-    if (!reading) return;
+    if (!reading) {
+        forget(&self->pipelines_told);
+        return;
+    }
     *reading = (struct reading){.catalog = self, .meaning = meaning, .digest = digest};
     sl_pipeline_key(digest, key);
     const char *const argv[] = {"GET", key};
     const size_t argvlen[] = {3, strlen(key)};
     if (sl_ledger_redis_command(self->broker->ledger, 2, argv, argvlen, on_pipeline, reading)) {
         free(reading);
+        forget(&self->pipelines_told);
         return;
     }
     self->reads++;
@@ -190,7 +200,10 @@ static void read_pipeline(struct sl_catalog *self, struct meaning *meaning, stru
 
 static void read_meaning(struct sl_catalog *self, const char *field, struct sl_bytes digests) {
     struct meaning *meaning = find_meaning(self, field);
-    if (!meaning) return; /* no memory: as a pipeline that this broker was not told of */
+    if (!meaning) {
+        forget(&self->pipelines_told);
+        return;
+    }
     set_meaning(self, field, digests);
     for (size_t k = digests.size / 16; k > 0; k--) { /* the oldest first: the newest is told last and stays the current one */
         struct sl_digest digest;
@@ -229,7 +242,7 @@ static void on_types(void *context, const struct redisReply *reply) {
         }
         (void)sl_known_put_type(self->known, sl_bytes(value->str, (size_t)value->len)); /* no memory: one warning too many */
         event.type = decoded.type;
-        sl_broker_step(self->broker, &event);
+        if (sl_broker_step(self->broker, &event)) forget(&self->types_told);
     }
     all_read(self);
 }
@@ -238,7 +251,8 @@ static void on_policies(void *context, const struct redisReply *reply) {
     struct sl_catalog *self = context;
     self->reads--;
     if (!reply) return;
-    if (!is_told(reply, &self->policies_told)) sl_stored_policies_take(self->policies, reply);
+    bool told = is_told(reply, &self->policies_told);
+    if (!told && !sl_stored_policies_take(self->policies, reply)) forget(&self->policies_told);
     all_read(self);
 }
 
@@ -253,17 +267,24 @@ static void read_changes(struct sl_catalog *self, uint64_t now) {
     ask(self, "sl:types", on_types);
     ask(self, "sl:pipelines", on_pipelines);
     self->read_at = now;
+    self->unsent = true;
+}
+
+void sl_catalog_sent(struct sl_catalog *self) {
+    self->unsent = false;
 }
 
 void sl_catalog_read(struct sl_catalog *self) {
-    self->pipelines_told = self->types_told = self->policies_told = (struct sl_digest){.bytes = {0}};
+    forget(&self->pipelines_told);
+    forget(&self->types_told);
+    forget(&self->policies_told);
     read_changes(self, sl_clock_now_ns());
 }
 
 bool sl_catalog_refresh(struct sl_catalog *self, uint32_t age_ms_max) {
     uint64_t now = sl_clock_now_ns();
     if (!self->broker->ledger_up) return false;
-    if (now - self->read_at >= age_ms_max * 1000000ull) read_changes(self, now);
+    if (!self->unsent && now - self->read_at >= age_ms_max * 1000000ull) read_changes(self, now);
     return self->reads > 0;
 }
 

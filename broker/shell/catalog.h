@@ -24,6 +24,9 @@ void sl_catalog_read(struct sl_catalog *self);
  * under way, and sl_broker_catalog_read follows, or the loss of the connection. */
 bool sl_catalog_refresh(struct sl_catalog *self, uint32_t age_ms_max);
 
+/* What was asked for in this turn has left for Redis: a message that comes now needs a newer reading. */
+void sl_catalog_sent(struct sl_catalog *self);
+
 /* Whether a submission of that pipeline (version empty: any) must wait for a reading, which is under way then. What is known counts for a
  * second more, so that a busy broker reads three hashes a second and an idle one nothing; that there is none is said only after a look. */
 bool sl_catalog_must_look(struct sl_catalog *self, struct sl_bytes name, struct sl_bytes version);

@@ -119,24 +119,27 @@ static bool is_overruled(const struct sl_stored_policies *self, struct sl_bytes 
     return false;
 }
 
-static void take(struct sl_stored_policies *self, struct sl_bytes name, struct sl_bytes value) {
+static int take(struct sl_stored_policies *self, struct sl_bytes name, struct sl_bytes value) {
     struct sl_event event = {.kind = SL_EV_POLICY, .policy = {.name = name}};
-    if (is_overruled(self, name)) return;
+    if (is_overruled(self, name)) return SL_OK;
     if (!sl_text_is_name(name) || sl_policy_from_msgpack(value, &event.policy)) {
         sl_log(SL_LOG_ERROR,
                "policy \"%.*s\" in Redis cannot be read: what was known of it stays; start a broker with --policies to store it anew",
                (int)name.size, (const char *)name.data);
-        return;
+        return SL_OK;
     }
     struct sl_policies one = {.items = &event.policy, .count = 1};
-    if (sl_known_add_policies(self->known, &one)) return; /* no memory: the next reading tells of it */
-    sl_broker_step(self->broker, &event);
+    int rc = sl_known_add_policies(self->known, &one);
+    return rc ? rc : sl_broker_step(self->broker, &event);
 }
 
-void sl_stored_policies_take(struct sl_stored_policies *self, const struct redisReply *fields) {
+bool sl_stored_policies_take(struct sl_stored_policies *self, const struct redisReply *fields) {
+    int failed = SL_OK;
     for (size_t i = 0; fields->type == REDIS_REPLY_ARRAY && i + 1 < fields->elements; i += 2) {
         const redisReply *name = fields->element[i], *value = fields->element[i + 1];
         if (name->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING) continue;
-        take(self, sl_bytes(name->str, (size_t)name->len), sl_bytes(value->str, (size_t)value->len));
+        int rc = take(self, sl_bytes(name->str, (size_t)name->len), sl_bytes(value->str, (size_t)value->len));
+        if (rc) failed = rc;
     }
+    return !failed;
 }

@@ -5,6 +5,7 @@
 
 #include "model/policy.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct redisReply;
@@ -25,7 +26,8 @@ void sl_stored_policies_put(struct sl_stored_policies *self);
 /* Those of the file that are not there yet and will be put. */
 uint32_t sl_stored_policies_pending(const struct sl_stored_policies *self);
 
-/* All fields of sl:policies: tells the core. One that cannot be read is named in the log, and what was known of it stays. */
-void sl_stored_policies_take(struct sl_stored_policies *self, const struct redisReply *fields);
+/* All fields of sl:policies: tells the core. One that cannot be read is named in the log, and what was known of it stays. false: for some
+ * there was no memory. */
+bool sl_stored_policies_take(struct sl_stored_policies *self, const struct redisReply *fields);
 
 #endif

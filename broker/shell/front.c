@@ -8,10 +8,12 @@
 #include "io/log.h"
 #include "wire/wire.h"
 
+#include <stdlib.h>
+
 enum { FRAMES_A_TURN = 64, CATALOG_AGE_MS_MAX = 1000 };
 
 /* What a client means by a pipeline or a policy may have been stored through another broker. A request that must wait for a look at the
- * catalog is given back with SL_E_AGAIN, and comes again after the look. */
+ * catalog is given back with SL_E_AGAIN, and comes again after the look; others are served meanwhile. */
 
 static bool is_printable(struct sl_bytes key) {
     for (size_t i = 0; i < key.size; i++) {
@@ -248,23 +250,38 @@ static bool take_frame(struct sl_broker *self, uint64_t peer, struct sl_bytes fr
     return true;
 }
 
+/* What a peer says while a message of its waits, waits behind it. */
+static void take_or_wait(struct sl_broker *self, uint64_t peer, struct sl_bytes frame) {
+    bool behind = sl_waiting_has(&self->waiting, peer);
+    if (behind || !take_frame(self, peer, frame)) sl_waiting_put(&self->waiting, peer, frame, !behind);
+}
+
 void sl_front_ready(void *broker) {
     struct sl_broker *self = broker;
     uint64_t peer;
     struct sl_bytes frame;
-    for (int i = 0; i < FRAMES_A_TURN && self->waiting_peer == 0; i++) {
+    for (int i = 0; i < FRAMES_A_TURN && !sl_waiting_is_full(&self->waiting); i++) {
         if (sl_router_receive(self->front, &peer, &frame)) return;
-        if (take_frame(self, peer << 1, frame)) continue;
-        self->waiting_peer = peer << 1;
-        self->waiting_frame = frame;
+        take_or_wait(self, peer << 1, frame);
     }
 }
 
+/* One that stood behind another may have to wait for a look of its own, and those behind it stay there. */
 void sl_front_resume(struct sl_broker *self) {
-    uint64_t peer = self->waiting_peer;
-    if (peer == 0) return;
-    self->waiting_peer = 0;
-    self->looked = true;
-    (void)take_frame(self, peer, self->waiting_frame); /* it does not wait twice */
-    self->looked = false;
+    struct sl_waiting before;
+    struct sl_waiting_message *message;
+    sl_waiting_init(&before);
+    while ((message = sl_waiting_take(&self->waiting))) sl_waiting_put_back(&before, message);
+    while ((message = sl_waiting_take(&before))) {
+        bool behind = sl_waiting_has(&self->waiting, message->peer);
+        self->looked = message->asked;
+        bool taken = !behind && take_frame(self, message->peer, sl_bytes(message->frame, message->size));
+        self->looked = false;
+        if (taken) {
+            free(message);
+            continue;
+        }
+        message->asked = message->asked || !behind;
+        sl_waiting_put_back(&self->waiting, message);
+    }
 }

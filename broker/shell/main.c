@@ -181,6 +181,7 @@ static void write_incarnation(const struct sl_broker *self) {
 static void stop(struct sl_broker *self) {
     sl_ledger_redis_free(&self->ledger);
     sl_catalog_free(&self->catalog);
+    sl_waiting_fini(&self->waiting);
     if (self->pipeline_watch) sl_loop_remove_fd(self->loop, sl_pipeline_watch_fd(self->pipeline_watch));
     sl_pipeline_watch_free(&self->pipeline_watch);
     if (self->front) sl_router_free(&self->front, LINGER_MS);
@@ -211,6 +212,7 @@ int main(int argc, char **argv) {
     if (rc) return rc > 0 ? 0 : EXIT_USAGE;
     sl_log_open("broker", options.log_level, SL_LOG_AUTO);
     raise_descriptors();
+    sl_waiting_init(&broker.waiting);
     sl_buf_init(&broker.frame, sl_alloc_system());
     sl_buf_init(&broker.batch_frame, sl_alloc_system());
     sl_buf_init(&broker.items, sl_alloc_system());

@@ -4,13 +4,14 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import tempfile
 import unittest
 
 import msgpack
 
-from small_cluster import REJECTED, RESET, WELCOME, Cluster, Peer, Redis, cases, need_programs, run, wait_until, wire
+from small_cluster import REJECTED, RESET, TIMING, WELCOME, Cluster, Peer, Redis, cases, need_programs, run, wait_until, wire
 
 NIL = b"\xc0"
 MIB = 1 << 20
@@ -506,6 +507,31 @@ class Trouble(unittest.TestCase):
         wait_until(lambda: "CONFIG SET appendfsync always" in cluster.said("sluice-broker"), lambda: cluster.said("sluice-broker"))
         cluster.redis.command("CONFIG", "SET", "appendfsync", "always")
         self.assertEqual(cluster.sluice("submit", "quick", "--wait").returncode, 0, cluster.said("sluice-broker"))
+
+
+class Patience(unittest.TestCase):
+    """One client's question that needs Redis holds up nobody else, and nothing of that client overtakes it."""
+
+    def test_others_are_answered_while_it_waits(self):
+        need_programs()
+        cluster = Cluster(worker=False, broker_words=("--timing", TIMING.replace("reply=500", "reply=30000")))
+        self.addCleanup(cluster.close)
+        waits, other = Peer(cluster.clients), Peer(cluster.clients)
+        self.addCleanup(waits.close)
+        self.addCleanup(other.close)
+        status = frame(13, body(what="status"), message_id=8)
+        cluster.redis.process.send_signal(signal.SIGSTOP)
+        try:
+            waits.say(submit(pipeline="nobodys"))
+            waits.say(status)
+            other.say(status)
+            self.assertEqual(other.hear()[1]["re"], 8)
+            self.assertEqual(waits.socket.poll(0), 0)
+        finally:
+            cluster.redis.process.send_signal(signal.SIGCONT)
+        number, fields = waits.hear()
+        self.assertEqual((number, fields["re"], fields["code"]), (REJECTED, 7, "unknown-pipeline"))
+        self.assertEqual(waits.hear()[1]["re"], 8)
 
 
 if __name__ == "__main__":
