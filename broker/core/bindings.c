@@ -3,6 +3,9 @@
  * undecided, so that no other code runs in its place. */
 #include "sched_state.h"
 
+/* In place of an index: what the pipeline names is no library of ours; it is one more than a cluster may have, so no worker tells of it. */
+enum { NO_LIBRARY = SL_CALLABLES_MAX, ONE_TOO_MANY };
+
 uint32_t sl_callable_find(const struct sl_sched *self, struct sl_bytes text) {
     for (uint32_t i = 0; i < self->callable_count; i++) {
         if (sl_bytes_equal(self->callables[i].text, text)) return i;
@@ -46,18 +49,19 @@ static int note_callables(struct sl_sched *self, struct sl_pipeline_entry *entry
     if (!entry->callables) return SL_E_NO_MEMORY;
     for (uint16_t i = 0; i < pipeline->plugin_count; i++) {
         struct sl_bytes text = pipeline->plugins[i].callable;
-        entry->callables[i] = UINT32_MAX;
+        entry->callables[i] = NO_LIBRARY;
         if (!sl_callable_names_library(text)) continue;
         int rc = sl_callable_find(self, text) == UINT32_MAX ? add_callable(self, text) : SL_OK;
         if (rc == SL_E_NO_MEMORY) return rc;
         if (rc) sl_alarm(self, NULL, "the pipelines name more functions than a cluster may have (256); workers are not told of the last ones");
-        entry->callables[i] = sl_callable_find(self, text);
+        entry->callables[i] = rc ? ONE_TOO_MANY : sl_callable_find(self, text);
     }
     return SL_OK;
 }
 
 /* Whether no worker may still tell what the function offers. */
 static bool is_settled(const struct sl_sched *self, uint32_t callable) {
+    if (callable == ONE_TOO_MANY) return false;
     if (self->callables[callable].is_told) return true;
     for (struct sl_link *link = sl_list_first(&self->sessions); link; link = sl_list_next(&self->sessions, link)) {
         const struct sl_session *session = SL_CONTAINER(link, const struct sl_session, link);
@@ -71,7 +75,7 @@ static struct sl_type *bind_to_named(struct sl_sched *self, const struct sl_pipe
     const struct sl_pipeline *pipeline = entry->pipeline;
     for (uint16_t i = 0; i < pipeline->plugin_count; i++) {
         uint32_t index, callable = entry->callables[i];
-        if (pipeline->plugins[i].replace != replace || callable == UINT32_MAX) continue;
+        if (pipeline->plugins[i].replace != replace || callable == NO_LIBRARY) continue;
         if (sl_stage_types_search(&self->type_table, pipeline->stages[stage].type, pipeline->plugins[i].callable, &index)) {
             return SL_CONTAINER(self->type_table.items[index], struct sl_type, known);
         }
@@ -160,7 +164,7 @@ struct sl_bytes sl_binding_wanted(struct sl_sched *self, const struct sl_pipelin
     if (type->known.callable.size) return sl_text(type->key);
     struct sl_bytes name = entry->pipeline->stages[stage].type, callable = sl_bytes(NULL, 0);
     for (uint16_t i = 0; !type->is_known && callable.size == 0 && i < entry->pipeline->plugin_count; i++) {
-        if (entry->callables[i] != UINT32_MAX) callable = entry->pipeline->plugins[i].callable;
+        if (entry->callables[i] != NO_LIBRARY) callable = entry->pipeline->plugins[i].callable;
     }
     char *key = callable.size ? sl_step_block(self, SL_TYPE_KEY_MAX + 1) : NULL;
     if (!key) return name;

@@ -12,7 +12,7 @@ struct sl_pipeline_entry {
     struct sl_pipeline *pipeline; /* owns */
     struct sl_type **types;      /* by stage index: whose code runs it, bindings.c; owns the array */
     struct sl_type **plain;      /* by stage index: what plugins' own entries register under the stage's type; owns the array */
-    uint32_t *callables;         /* by index in pipeline->plugins: index of sched->callables, or UINT32_MAX; owns the array */
+    uint32_t *callables;         /* by index in pipeline->plugins: index of sched->callables, or a mark of bindings.c; owns the array */
     bool current;                /* its name@version means it */
     struct sl_list queue;        /* jobs that have not started, in the order of submission */
     struct sl_link *ahead_end;   /* the first job behind the look-ahead window; NULL: all are inside */

@@ -260,8 +260,12 @@ Test(bindings, there_are_at_most_so_many_functions) {
     }
     submit("p1", "1");
     apply("p1", "t0", "plugins: [{callable: \"libmore.so:f\", replace: true}]\n");
+    driver.assigned_to = 0;
     submit("p1", "2");
-    cr_assert_eq(driver.assigned_to, DRIVER_PEER_WORKER, "what cannot be told is not waited for");
+    cr_assert_eq(driver.assigned_to, 0, "no other code runs in its place");
+    apply("p1", "t0", "plugins: [{callable: \"libmore.so:f\"}]\n");
+    submit("p1", "3");
+    cr_assert_eq(driver.assigned_to, DRIVER_PEER_WORKER, "what is there already goes before");
 }
 
 static void live(uint64_t fail_at) {
