@@ -317,7 +317,7 @@ static void tell(void *context, struct sl_event *event) {
 
 void sim_broker_on_catalog(struct sim_world *world, uint32_t index) {
     struct telling telling = {world, index};
-    sim_pipelines(world, UINT32_MAX, tell, &telling);
+    sim_pipelines(world, ~world->redis->lost, tell, &telling);
 }
 
 /* Some pipelines were stored by another broker: this one is told of them later, or reads those that it needs. */
@@ -325,6 +325,7 @@ static uint32_t draw_catalog(struct sim_world *world, struct sim_broker *broker)
     uint32_t all = (1u << world->plan.pipeline_count) - 1, which = all;
     for (uint32_t i = 0; i < world->plan.pipeline_count; i++)
         if (sim_chance(world, SIM_RNG_QUESTION, world->plan.percent_catalog * 10000)) which &= ~(1u << i);
+    which &= ~world->redis->lost;
     broker->told_all = which == all;
     if (!broker->told_all)
         sim_at(world, world->now + sim_between(world, SIM_RNG_QUESTION, 0, 3000) * SIM_MS, SIM_BROKER_CATALOG, broker->index, 0,

@@ -210,6 +210,11 @@ static void on_refused(struct sim_world *world, struct sim_request *request, con
     if (effect->rejected.code == SL_REJECT_CONFLICT && job->submitted &&
         !sl_bytes_equal(job->payload, job->payloads[request->variant])) return;
     if (sim_oracle_is_excused(world, job)) return;
+    if (effect->rejected.code == SL_REJECT_DAMAGED && sim_redis_lost_pipeline_of(world, job)) { /* parked: asked for again later */
+        request->state = SIM_REQUEST_SENT;
+        request->due = world->now + SIM_SECOND;
+        return;
+    }
     sim_violated(world, "I2", "j%u: refused: %.*s", (unsigned)job->number + 1, (int)effect->rejected.message.size,
                  (const char *)effect->rejected.message.data);
 }
@@ -228,7 +233,7 @@ static void on_rejected(struct sim_world *world, struct sim_client *client, cons
     unsigned asked = effect->re >> 8 & 0xff;
     if (!request) return;
     enum sl_reject code = effect->rejected.code;
-    bool may_be_told = world->plan.percent_catalog && code == SL_REJECT_UNKNOWN_PIPELINE;
+    bool may_be_told = (world->plan.percent_catalog || world->redis->ever_lost) && code == SL_REJECT_UNKNOWN_PIPELINE;
     if (is_retryable(code) || may_be_told) {
         uint64_t due = world->now + (effect->rejected.retry_after_ms ? effect->rejected.retry_after_ms : 50) * (uint64_t)SIM_MS;
         if (asked == SIM_ASKED_SUBMIT && request->state == SIM_REQUEST_SENT) request->due = due;
@@ -248,6 +253,8 @@ static void on_changed(struct sim_world *world, struct sim_client *client, const
             request->state = SIM_REQUEST_ENDED; /* it ended, and is kept no more */
         else if (!changed->known && sim_oracle_is_excused(world, job))
             request->state = SIM_REQUEST_REFUSED; /* its record was read wrong */
+        else if (!changed->known && sim_redis_lost_pipeline_of(world, job))
+            continue; /* it is parked */
         else if (!changed->known)
             sim_violated(world, "I1", "j%u: was accepted and is not known any more", (unsigned)job->number + 1);
         else if (sl_job_state_is_terminal(changed->state)) request->state = SIM_REQUEST_ENDED;

@@ -52,6 +52,12 @@ static void all_crash(struct sim_world *world) {
     sim_redis_crash(world);
 }
 
+/* Who knows it goes on with it, so a broker dies with it: whoever takes over lacks it. */
+static void lose_pipeline(struct sim_world *world, uint32_t broker) {
+    sim_redis_lose_pipeline(world, any(world, world->plan.pipeline_count));
+    crash_broker(world, broker);
+}
+
 /* The owner dies with it: whoever reads the log next must notice. */
 static void harm_log(struct sim_world *world) {
     int owner = sim_redis_harm_log(world, (uint16_t)any(world, world->plan.shard_count));
@@ -120,6 +126,9 @@ void sim_fault_now(struct sim_world *world, enum sim_fault fault) {
     case SIM_FAULT_LOG_HARM:
         harm_log(world);
         return;
+    case SIM_FAULT_PIPELINE_LOST:
+        lose_pipeline(world, broker);
+        return;
     case SIM_FAULT_COUNT:
         break;
     }
@@ -148,6 +157,12 @@ void sim_on_fault(struct sim_world *world) {
     sim_fault_now(world, (enum sim_fault)fault);
 }
 
+/* All are applied again, and the brokers, which may have parked jobs of them, are started anew. */
+static void restore_pipelines(struct sim_world *world) {
+    sim_redis_store_pipelines(world);
+    for (uint32_t i = 0; i < world->plan.broker_count; i++) crash_broker(world, i);
+}
+
 void sim_heal(struct sim_world *world) {
     SIM_TRACE(world, SIM_WHO_WORLD, 0, 99, world->faults_done, "no more faults");
     world->calm = true;
@@ -155,6 +170,7 @@ void sim_heal(struct sim_world *world) {
     world->redis->damage_left = 0;
     world->redis->refuses_until = 0;
     world->plan.sync_slow_ppm = 0;
+    if (world->redis->ever_lost) restore_pipelines(world);
     for (uint32_t broker = 0; broker < world->plan.broker_count; broker++)
         for (uint32_t peer = 0; peer < SIM_PEERS_MAX; peer++) sim_wire_stick(world, broker, peer, 0);
 }

@@ -160,7 +160,7 @@ static void check_missing(struct sim_fold *self, const struct sl_shard *core, co
     const struct sim_job *job = sim_oracle_job(self->world, folded->id);
     if (self->world->oracle->shards[core->index].epoch != core->epoch) return; /* fenced: it read what its successor wrote */
     if (sl_job_state_is_terminal((enum sl_job_state)folded->state) || sl_job_find(&core->table, folded->id)) return;
-    if (job && sim_oracle_is_excused(self->world, job)) return; /* parked while it was recovered */
+    if (job && (sim_oracle_is_excused(self->world, job) || sim_redis_lost_pipeline_of(self->world, job))) return; /* it is parked */
     sim_violated(self->world, "I5", "shard %u: %s is %s in its log and the core has forgotten it", (unsigned)core->index,
                  sim_job_text(self->world, folded->id), sl_job_state_word((enum sl_job_state)folded->state));
 }

@@ -215,7 +215,8 @@ void sim_oracle_on_send(struct sim_world *world, uint32_t broker, const struct s
 void sim_oracle_on_alarm(struct sim_world *world, uint32_t broker, uint16_t shard, struct sl_bytes text) {
     char sentence[1024], entry[32];
     const uint32_t *faults = world->plan.fault_weight;
-    bool may_be_damaged = faults[SIM_FAULT_DAMAGE] || faults[SIM_FAULT_REDIS_BACK] || faults[SIM_FAULT_LOG_HARM];
+    bool may_be_damaged = faults[SIM_FAULT_DAMAGE] || faults[SIM_FAULT_REDIS_BACK] || faults[SIM_FAULT_LOG_HARM] ||
+                          world->redis->ever_lost;
     world->oracle->alarms++;
     if (shard >= SIM_SHARDS_MAX) return;
     world->oracle->shards[shard].alarmed = true;

@@ -86,7 +86,8 @@ static void draw_faults(struct sim_plan *plan, struct sl_rng *rng) {
         [SIM_FAULT_REDIS_PAUSE] = 5, [SIM_FAULT_REDIS_REFUSES] = 4, [SIM_FAULT_LEDGER_CUT] = 12,
         [SIM_FAULT_WIRE_CUT] = 12, [SIM_FAULT_WIRE_STUCK] = 8, [SIM_FAULT_PRESSURE] = 2,
         [SIM_FAULT_NO_MEMORY] = 4, [SIM_FAULT_DAMAGE] = 4, [SIM_FAULT_DRAIN] = 2, [SIM_FAULT_ALL_CRASH] = 2,
-        [SIM_FAULT_REDIS_BACK] = 3, [SIM_FAULT_LOG_HARM] = 8};
+        [SIM_FAULT_REDIS_BACK] = 3, [SIM_FAULT_LOG_HARM] = 8,
+        [SIM_FAULT_PIPELINE_LOST] = 4};
     plan->fault_budget = sl_rng_chance(rng, 1, 8) ? 0 : between(rng, 4, 60);
     plan->fault_gap_ms = between(rng, 20, 400);
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
@@ -94,6 +95,7 @@ static void draw_faults(struct sim_plan *plan, struct sl_rng *rng) {
     if (sl_rng_chance(rng, 7, 8)) plan->fault_weight[SIM_FAULT_DAMAGE] = 0;
     if (sl_rng_chance(rng, 14, 15)) plan->fault_weight[SIM_FAULT_REDIS_BACK] = 0;
     if (sl_rng_chance(rng, 4, 5)) plan->fault_weight[SIM_FAULT_LOG_HARM] = 0;
+    if (sl_rng_chance(rng, 4, 5)) plan->fault_weight[SIM_FAULT_PIPELINE_LOST] = 0;
 }
 
 void sim_plan_draw(struct sim_plan *out_plan, uint64_t seed) {

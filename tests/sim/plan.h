@@ -34,7 +34,8 @@ enum {
     X(DRAIN, "drain")                                                                                                  \
     X(ALL_CRASH, "all-crash")                                                                                          \
     X(REDIS_BACK, "redis-goes-back")                                                                                   \
-    X(LOG_HARM, "log-is-harmed")
+    X(LOG_HARM, "log-is-harmed")                                                                                       \
+    X(PIPELINE_LOST, "pipeline-lost")
 
 enum sim_fault {
 #define X(name, word) SIM_FAULT_##name,

@@ -4,6 +4,7 @@
 #include "broker.h"
 #include "core/sched_state.h"
 #include "network.h"
+#include "redis.h"
 #include "trace.h"
 
 #include <stdio.h>
@@ -239,6 +240,7 @@ static bool must_be_listed(const struct answer *self, const struct sim_job *job)
     const struct sim_question *question = self->question;
     bool told = job->accepted && job->accepted_at < question->asked_at;
     if (!told || job->removed || sim_oracle_is_excused(self->world, job) || !holds(self, job, question->asked_at)) return false;
+    if (sim_redis_lost_pipeline_of(self->world, job)) return false; /* it may be parked */
     if (question->statuses == 0) return true;
     if (question->statuses == terminal) return job->ended && job->ended_at < question->asked_at;
     const struct sl_job *live = sl_job_find(&self->world->brokers[self->broker]->core->shards[shard_of(self, job)].table, job->id);
@@ -341,7 +343,7 @@ void sim_question_on_rejected(struct sim_world *world, uint32_t broker, const st
     if (!answer_init(&self, world, broker, effect) || !self.question) return;
     const struct sim_job *job = &world->oracle->jobs[self.question->job];
     if (sim_oracle_is_excused(world, job)) return;
-    if (effect->rejected.code == SL_REJECT_DAMAGED)
+    if (effect->rejected.code == SL_REJECT_DAMAGED && !sim_redis_lost_pipeline_of(world, job))
         VIOLATED(&self, "I18", job, "as damaged, and nothing stored of it was");
     if (effect->rejected.code != SL_REJECT_UNKNOWN_JOB || !self.question->told || job->removed) return;
     if (self.question->whole || holds(&self, job, self.question->asked_at)) VIOLATED(&self, "I1", job, "as unknown; it was acknowledged");

@@ -14,11 +14,34 @@ void sim_redis_new(struct sim_world *world) {
     redis->unsynced_end = &redis->unsynced;
     SL_ASSERT(ledger_twin_new(world->sure, &redis->memory) == 0);
     SL_ASSERT(ledger_twin_new(world->sure, &redis->disk) == 0);
+    sim_redis_store_pipelines(world);
+}
+
+static void put_pipeline(struct sim_world *world, uint32_t index, bool there) {
+    const struct sl_pipeline *pipeline = sim_shape(world->plan.pipelines[index]);
+    struct sl_bytes canonical = there ? pipeline->canonical : sl_bytes(NULL, 0);
+    ledger_twin_put_pipeline(world->redis->memory, pipeline->digest, canonical);
+    ledger_twin_put_pipeline(world->redis->disk, pipeline->digest, canonical);
+    if (world->redis->old) ledger_twin_put_pipeline(world->redis->old, pipeline->digest, canonical);
+}
+
+void sim_redis_store_pipelines(struct sim_world *world) {
+    for (uint32_t i = 0; i < world->plan.pipeline_count; i++) put_pipeline(world, i, true);
+    world->redis->lost = 0;
+}
+
+void sim_redis_lose_pipeline(struct sim_world *world, uint32_t pipeline) {
+    put_pipeline(world, pipeline, false);
+    world->redis->lost |= 1u << pipeline;
+    world->redis->ever_lost |= 1u << pipeline;
+}
+
+bool sim_redis_lost_pipeline_of(const struct sim_world *world, const struct sim_job *job) {
     for (uint32_t i = 0; i < world->plan.pipeline_count; i++) {
-        const struct sl_pipeline *pipeline = sim_shape(world->plan.pipelines[i]);
-        ledger_twin_put_pipeline(redis->memory, pipeline->digest, pipeline->canonical);
-        ledger_twin_put_pipeline(redis->disk, pipeline->digest, pipeline->canonical);
+        bool lost = world->redis->ever_lost >> i & 1u;
+        if (lost && sim_shape(world->plan.pipelines[i]) == job->pipeline) return true;
     }
+    return false;
 }
 
 void sim_redis_free(struct sim_world *world) {

@@ -6,6 +6,8 @@
 #include "message.h"
 #include "support/ledger_twin.h"
 
+struct sim_job;
+
 enum { SIM_CONNECTION_WRITES, SIM_CONNECTION_READS, SIM_CONNECTIONS };
 
 /* One broker's connections. They stand and fall together. */
@@ -28,6 +30,7 @@ struct sim_redis {
     uint32_t damage_left;         /* stored values that will be damaged when they are read next */
     bool damaged[SIM_SHARDS_MAX]; /* an entry of the shard's log was, or the shard went back */
     struct ledger_twin *memory, *disk;
+    uint32_t lost, ever_lost;            /* bits of the plan's pipelines whose text is gone; was gone some time */
     struct ledger_twin *old;             /* an earlier state of the disk; NULL: none was kept */
     bool went_back[SIM_SHARDS_MAX];      /* the disk was set back to before what it had acknowledged of the shard */
     uint32_t owner[SIM_SHARDS_MAX], owner_life[SIM_SHARDS_MAX]; /* the broker that must notice it */
@@ -54,6 +57,11 @@ bool sim_link_takes(struct sim_world *world, uint32_t broker, const struct sim_m
 
 /* Redis' side. */
 void sim_redis_crash(struct sim_world *world);
+/* The text of one of the plan's pipelines is gone, or all are stored again. */
+void sim_redis_lose_pipeline(struct sim_world *world, uint32_t pipeline);
+void sim_redis_store_pipelines(struct sim_world *world);
+/* Whether the job's pipeline was lost some time. */
+bool sim_redis_lost_pipeline_of(const struct sim_world *world, const struct sim_job *job);
 /* Keeps the disk's state as it is now. */
 void sim_redis_keep(struct sim_world *world);
 /* Redis crashes, and its disk is as it was when it was kept. Only while each shard that loses something has a living owner: without

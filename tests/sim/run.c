@@ -247,6 +247,7 @@ static void settle_down(struct sim_world *world) {
         run_for(world, world->now + SIM_SECOND / 10);
     }
     if (!sim_is_violated(world) && !sim_oracle_is_owned(world, why, sizeof why)) sim_violated(world, "I25", "%s", why);
+    if (!sim_is_violated(world)) run_for(world, world->now + SIM_SECOND); /* who has taken over just now settles what it found */
     if (!sim_is_violated(world)) sim_oracle_at_end(world);
 }
 
