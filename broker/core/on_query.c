@@ -254,18 +254,31 @@ int sl_query_watch(struct sl_sched *self, uint64_t peer, struct sl_job_id id) {
     return rc;
 }
 
+/* A list of a part of the jobs looks like one of all. What is quarantined is nobody's to tell, so that the rest can be listed. */
+static int list(struct sl_sched *self, const struct sl_event *event) {
+    const struct sl_ev_query *asked = &event->query;
+    uint32_t elsewhere = 0, limit = asked->limit ? asked->limit : LIST_DEFAULT;
+    for (uint16_t i = 0; i < self->config.shard_count; i++) {
+        elsewhere += !sl_shard_is_open(&self->shards[i]) && self->shards[i].state != SL_SHARD_QUARANTINED;
+    }
+    if (elsewhere > 0) {
+        return sl_reject(self, asked->peer, asked->message_id, NULL, SL_REJECT_NOT_READY,
+                         "this broker does not hold %u of the %u shards: ask the one that does, or wait until it has taken over",
+                         elsewhere, (unsigned)self->config.shard_count);
+    }
+    struct sl_query *query = sl_query_new(self, SL_QUERY_FOR_ANSWER, event);
+    if (query) query->limit = limit < LIST_MAX ? limit : LIST_MAX;
+    return begin(self, query, sl_query_list);
+}
+
 int sl_on_query(struct sl_sched *self, const struct sl_event *event) {
     switch (event->query.what) {
     case SL_QUERY_JOB:
     case SL_QUERY_EVENTS:
     case SL_QUERY_OUTPUT:
         return begin(self, sl_query_new(self, SL_QUERY_FOR_ANSWER, event), resolve);
-    case SL_QUERY_JOBS: {
-        uint32_t limit = event->query.limit ? event->query.limit : LIST_DEFAULT;
-        struct sl_query *query = sl_query_new(self, SL_QUERY_FOR_ANSWER, event);
-        if (query) query->limit = limit < LIST_MAX ? limit : LIST_MAX;
-        return begin(self, query, sl_query_list);
-    }
+    case SL_QUERY_JOBS:
+        return list(self, event);
     case SL_QUERY_STAGES:
     case SL_QUERY_WORKERS:
     case SL_QUERY_STATUS:

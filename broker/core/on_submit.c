@@ -190,7 +190,8 @@ int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const stru
     bool full = self->pressure || self->undurable_bytes >= SL_UNDURABLE_BYTES_PRESSURE;
     if (full) {
         return sl_reject(self, submit->peer, submit->message_id, NULL, SL_REJECT_BACKPRESSURE,
-                         self->pressure ? "Redis is nearly full" : "more was decided than Redis has stored yet");
+                         self->pressure ? "Redis is nearly full and nothing was queued: raise its maxmemory, or let jobs end"
+                                        : "more was decided than Redis has stored yet, and this was not queued");
     }
     bool may_be_stored = !submit->once || submit->again || sl_once_may_be_late(self, shard, submit->id);
     if (found || !may_be_stored) return create(self, submit, entry);

@@ -149,6 +149,19 @@ static void announce(struct sl_broker *self) {
     (void)close(self->options->ready_fd);
 }
 
+/* Who starts a second broker hears that it works, and what for. The owner that died is waited for that long too. */
+static void say_standing_by(struct sl_broker *self, uint64_t now) {
+    enum { TAKEOVERS = 2 };
+    struct sl_sched_figures figures;
+    if (!self->serving || self->announced || self->stopping || self->standby_at == UINT64_MAX) return;
+    if (self->standby_at == 0) self->standby_at = now + TAKEOVERS * 1000000ull * self->options->takeover_ms;
+    if (now < self->standby_at) return;
+    sl_sched_figures(self->sched, &figures);
+    self->standby_at = UINT64_MAX;
+    sl_log(SL_LOG_INFO, "holding %u of %u shards, standing by for those of other brokers: what they give up is taken over here",
+           (unsigned)figures.shards_open, self->cluster.shards);
+}
+
 static void apply_pipelines(struct sl_broker *self) {
     for (uint32_t i = 0; i < self->options->pipeline_count; i++) {
         sl_catalog_apply_path(self->catalog, self->options->pipelines[i]);
@@ -237,6 +250,7 @@ static uint64_t before_wait(void *context) {
     bound_intake(self, &figures);
     trim_memory(self, figures.hot_bytes, now);
     if (!self->announced) announce(self);
+    say_standing_by(self, now);
     uint64_t core = sl_sched_deadline(self->sched), ledger = sl_ledger_redis_deadline_ns(self->ledger);
     return core < ledger ? core : ledger;
 }

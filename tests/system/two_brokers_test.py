@@ -73,6 +73,14 @@ class Pipelines(TwoBrokers):
         self.apply("second", pipeline("later", "1", "noop"))
         self.assertEqual(self.submitted("first", "later"), ("1", ["s0"]))
 
+    def test_a_standby_tells_no_list_as_if_there_were_no_jobs(self):
+        self.apply("first", pipeline("some", "1", "noop"))
+        self.sluice("first", "submit", "some", "-q")
+        self.assertIn("some", self.sluice("first", "jobs", "list").stdout)
+        refused = self.sluice("second", "jobs", "list", "--timeout", "1s", expected=8)
+        self.assertRegex(refused.stderr, r"does not hold (\d+) of the \1 shards")
+        wait_until(lambda: "standing by" in self.cluster.said("second"), lambda: self.cluster.said("second"))
+
     def test_a_newer_version_counts_at_both(self):
         self.apply("first", pipeline("grows", "1", "noop"))
         self.assertEqual(self.submitted("first", "grows"), ("1", ["s0"]))
