@@ -1,7 +1,7 @@
 /* What can start, starts: stages of jobs under way before jobs that wait, oldest first, each to the worker with most free slots. */
 #include "sched_state.h"
 
-enum { ERROR_SIZE = 512, AHEAD_MIN = 16 };
+enum { ERROR_SIZE = 512, AHEAD_MIN = 16, WAVES_MIN = 2, WAVES_MAX = 16 };
 
 /* The session with most free slots that offers the type, the first of equals; NULL: none has any. */
 static struct sl_session *find_credit(const struct sl_type *type) {
@@ -144,9 +144,12 @@ static uint16_t first_root(const struct sl_pipeline *pipeline) {
     return pipeline->topological[0];
 }
 
-/* Keeps the first jobs of a queue in memory, as many as could start soon. */
+/* Keeps the first jobs of a queue in memory: as many as can start soon, and many more while there is room, since what is read comes behind
+ * Redis' next fsync, and slots are filled several times until then. */
 void sl_pipeline_ahead(struct sl_sched *self, struct sl_pipeline_entry *pipeline) {
-    uint64_t window = 2 * self->slots_total + AHEAD_MIN;
+    if (!pipeline->ahead_end) return;
+    uint64_t waves = sl_hot_bytes(self) < self->config.hot_bytes_max / 2 ? WAVES_MAX : WAVES_MIN;
+    uint64_t window = waves * self->slots_total + AHEAD_MIN;
     while (pipeline->ahead_end && pipeline->ahead_count < window) {
         struct sl_job *job = SL_CONTAINER(pipeline->ahead_end, struct sl_job, queue);
         if (job->cold && sl_job_load(self, job)) return; /* no memory: the next step tries again */

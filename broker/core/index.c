@@ -161,6 +161,12 @@ void sl_shard_forget(struct sl_sched *self, struct sl_shard *shard) {
     sl_reads_forget(self, shard);
 }
 
+uint64_t sl_hot_bytes(const struct sl_sched *self) {
+    uint64_t bytes = 0;
+    for (uint16_t i = 0; i < self->config.shard_count; i++) bytes += self->shards[i].table.blob_bytes;
+    return bytes;
+}
+
 uint32_t sl_shard_running(const struct sl_shard *shard) {
     uint32_t count = 0;
     size_t cursor = 0;

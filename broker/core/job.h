@@ -84,6 +84,7 @@ struct sl_job {
     bool removed : 1;    /* it ended, and its record goes with the next settle; only a tombstone stays */
     /* ---- */
     bool cold : 1;       /* facts, payload or outputs are not in memory: LOAD before use */
+    bool in_head : 1;    /* what a queued job is when it is cold stands in its head, which is all that is read then */
     bool loading : 1;    /* a LOAD is on its way */
     bool in_live : 1;    /* a settle wrote its record to `live` */
     bool payload_settled : 1;

@@ -27,6 +27,7 @@ enum sl_ledger_verb {
     SL_LEDGER_READ_ENDED, /* at most count ended jobs with commit number < n (0: from the newest), newest first */
     SL_LEDGER_READ_OLDEST, /* at most count ended jobs, oldest first */
     SL_LEDGER_READ_RECORD, /* of one ended job its record alone: item "r", or none */
+    SL_LEDGER_READ_HEAD,  /* of one live job its head alone: item "live", or none */
     SL_LEDGER_READ_GONE,  /* a page of the tombstones, from cursor (0: the start) */
     SL_LEDGER_READ_PIPELINE /* a pipeline's canonical form by its digest: one item, or none; of no shard */
 };
@@ -49,7 +50,7 @@ struct sl_ledger_call {
                                     256 bytes and 1,000 items; SET has one item, HSET and ZADD have pairs (a score is a
                                     whole number of at most 15 digits), DEL has none; "lease" and "log" are refused.
                                     What breaks this is FAILED with "BAD ..." and nothing is performed */
-    struct sl_job_id job;        /* READ_JOB, READ_RECORD */
+    struct sl_job_id job;        /* READ_JOB, READ_RECORD, READ_HEAD */
     uint64_t cursor;             /* READ_LIVE, READ_GONE; READ_ENDED: how many to pass over, to page through jobs that
                                     ended in one commit; READ_OLDEST: how many to pass over */
     uint32_t count;              /* READ_LOG, READ_ENDED, READ_OLDEST: 1 to 10,000 (others are taken as the nearest) */
@@ -65,9 +66,9 @@ enum sl_ledger_status {
 };
 
 struct sl_ledger_item {
-    struct sl_bytes key;   /* READ_LIVE, READ_GONE, READ_ENDED, READ_OLDEST: 16-byte id; READ_JOB, READ_RECORD: field */
-    struct sl_bytes value; /* READ_LIVE: head; READ_GONE: tombstone; READ_LOG: batch; READ_JOB, READ_RECORD: value;
-                              READ_PIPELINE: canonical form */
+    struct sl_bytes key;   /* READ_LIVE, READ_GONE, READ_ENDED, READ_OLDEST: 16-byte id; READ_JOB, READ_RECORD, READ_HEAD: field */
+    struct sl_bytes value; /* READ_LIVE: head; READ_GONE: tombstone; READ_LOG: batch; READ_JOB, READ_RECORD,
+                              READ_HEAD: value; READ_PIPELINE: canonical form */
     uint64_t n;            /* READ_LOG, READ_ENDED, READ_OLDEST: number of the commit */
 };
 

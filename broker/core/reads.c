@@ -73,7 +73,7 @@ void sl_reads_forget(struct sl_sched *self, const struct sl_shard *shard) {
         struct sl_link *next = sl_list_next(&self->reads, link);
         struct sl_read *read = read_of(link);
         bool of_owner = read->purpose == SL_READ_RECOVER || read->purpose == SL_READ_RECOVER_JOB ||
-                        read->purpose == SL_READ_RETENTION || read->purpose == SL_READ_SWEEP;
+                        read->purpose == SL_READ_RETENTION || read->purpose == SL_READ_SWEEP || read->purpose == SL_READ_HEAD;
         if (of_owner && read->call.shard == shard->index) {
             if (read->call.serial == 0) self->reads_held--;
             sl_list_remove(&self->reads, link);
@@ -178,8 +178,17 @@ int sl_lookup_wait(struct sl_sched *self, struct sl_shard *shard, struct sl_job_
     return SL_OK;
 }
 
+/* No lookup: requests that wait for one read all that is stored of their job. */
+static int load_head(struct sl_sched *self, struct sl_job *job) {
+    struct sl_ledger_call call = {.verb = SL_LEDGER_READ_HEAD, .shard = sl_shard_of(self, job->id)->index, .job = job->id};
+    int rc = sl_read_send(self, SL_READ_HEAD, call, NULL);
+    if (!rc) job->loading = true;
+    return rc;
+}
+
 int sl_job_load(struct sl_sched *self, struct sl_job *job) {
     if (job->loading) return SL_OK;
+    if (job->state == SL_JOB_QUEUED && job->in_head) return load_head(self, job);
     if (!find_lookup(self, sl_shard_of(self, job->id), job->id)) return SL_E_NO_MEMORY;
     job->loading = true;
     return SL_OK;
@@ -216,15 +225,18 @@ static void tell_failure(struct sl_sched *self, const struct sl_ledger_reply *re
     sl_alarm(self, &self->shards[reply->shard], text);
 }
 
+/* What a load brought. A reply that failed brings no part: the job is parked, and not asked for for ever. */
+static void fill_loading(struct sl_sched *self, struct sl_job_id id, const struct sl_ledger_reply *reply) {
+    struct sl_job *job = sl_job_find(&sl_shard_of(self, id)->table, id);
+    if (!job || !job->loading) return;
+    job->loading = false;
+    (void)sl_job_fill(self, job, reply); /* no memory: it is loaded again */
+}
+
 static int lookup_reply(struct sl_sched *self, struct sl_job_id id, const struct sl_ledger_reply *reply) {
-    struct sl_shard *shard = sl_shard_of(self, id);
     struct sl_lookup *lookup = sl_idmap_remove(&self->lookups, id.bytes);
     SL_ASSERT(lookup);
-    struct sl_job *job = sl_job_find(&shard->table, id);
-    if (job && job->loading) {
-        job->loading = false;
-        (void)sl_job_fill(self, job, reply); /* a reply that failed brings no part: the job is parked, and not asked for for ever */
-    }
+    fill_loading(self, id, reply);
     struct sl_waiter *waiter = lookup->first;
     sl_pool_give(&self->pool, lookup, sizeof *lookup);
     while (waiter) {
@@ -262,6 +274,9 @@ static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, co
     case SL_READ_LOOKUP:
         (void)lookup_reply(self, read->call.job, reply);
         return;
+    case SL_READ_HEAD:
+        fill_loading(self, read->call.job, reply);
+        return;
     case SL_READ_QUERY:
         sl_query_set_id(read->query, read->call.job);
         sl_on_query_read(self, read->query, reply);
@@ -279,7 +294,7 @@ static void dispatch_reply(struct sl_sched *self, const struct sl_read *read, co
 }
 
 static bool about_jobs(const struct sl_read *read) {
-    return read->purpose == SL_READ_LOOKUP || read->purpose == SL_READ_QUERY || read->purpose == SL_READ_RETENTION ||
+    return read->purpose == SL_READ_LOOKUP || read->purpose == SL_READ_HEAD || read->purpose == SL_READ_QUERY || read->purpose == SL_READ_RETENTION ||
            read->purpose == SL_READ_SWEEP;
 }
 

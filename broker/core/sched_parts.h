@@ -44,6 +44,8 @@ void sl_job_touch(struct sl_sched *self, struct sl_job *job, uint64_t n);
 void sl_stage_assign(struct sl_sched *self, struct sl_stage_run *stage, struct sl_session *session);
 void sl_stage_set_timer(struct sl_sched *self, struct sl_stage_run *stage, uint64_t at);
 void sl_shard_forget(struct sl_sched *self, struct sl_shard *shard);
+/* Payloads and outputs in memory. */
+uint64_t sl_hot_bytes(const struct sl_sched *self);
 /* Stages that are running or wait for another attempt: each may hold a timer. */
 uint32_t sl_shard_running(const struct sl_shard *shard);
 void sl_shard_index(struct sl_sched *self, struct sl_shard *shard);

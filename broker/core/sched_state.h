@@ -68,6 +68,7 @@ enum sl_read_purpose {
     SL_READ_RECOVER,
     SL_READ_RECOVER_JOB,
     SL_READ_LOOKUP,
+    SL_READ_HEAD,
     SL_READ_QUERY,
     SL_READ_RETENTION,
     SL_READ_SWEEP,

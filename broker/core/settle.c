@@ -364,16 +364,9 @@ int sl_shard_settle(struct sl_sched *self, struct sl_shard *shard) {
     return SL_OK;
 }
 
-/* Payloads and outputs in memory. */
-static uint64_t hot_bytes(const struct sl_sched *self) {
-    uint64_t bytes = 0;
-    for (uint16_t i = 0; i < self->config.shard_count; i++) bytes += self->shards[i].table.blob_bytes;
-    return bytes;
-}
-
 /* The records of a settle are durable: jobs that ended leave memory, jobs that wait in a queue give back their parts. */
 void sl_shard_settled(struct sl_sched *self, struct sl_shard *shard) {
-    uint64_t hot = hot_bytes(self);
+    uint64_t hot = sl_hot_bytes(self);
     for (uint32_t i = 0; i < shard->settling_count; i++) {
         struct sl_job *job = shard->settling[i];
         SL_ASSERT(job->settling);

@@ -329,6 +329,13 @@ static void add_read_oldest(struct sl_buf *out, const struct sl_ledger_call *cal
     put_number(out, count_of(call));
 }
 
+static void add_read_head(struct sl_buf *out, const struct sl_ledger_call *call) {
+    put_head(out, '*', 3);
+    put_text(out, "HGET");
+    put_key_text(out, call->shard, "live");
+    put_bulk(out, sl_bytes(call->job.bytes, sizeof call->job.bytes));
+}
+
 static void add_read_pipeline(struct sl_buf *out, const struct sl_ledger_call *call) {
     char key[SL_PIPELINE_KEY_SIZE];
     sl_pipeline_key(call->digest, key);
@@ -352,6 +359,7 @@ uint32_t sl_ledger_command_add(struct sl_buf *out, const struct sl_ledger_call *
     case SL_LEDGER_READ_ENDED: add_read_ended(out, call); return 0;
     case SL_LEDGER_READ_OLDEST: add_read_oldest(out, call); return 0;
     case SL_LEDGER_READ_RECORD: add_read_record(out, call); return 0;
+    case SL_LEDGER_READ_HEAD: add_read_head(out, call); return 0;
     case SL_LEDGER_READ_GONE: add_scan(out, call, "gone"); return 0;
     case SL_LEDGER_READ_PIPELINE: add_read_pipeline(out, call); return 0;
     }

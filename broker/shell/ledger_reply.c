@@ -270,12 +270,8 @@ static void read_job(struct decoding *self, const redisReply *reply) {
     add_pairs(self, members[2]);
 }
 
-static void read_record(struct decoding *self, const redisReply *reply) {
-    if (reserve_items(self, 1)) add_part(self, "r", reply);
-}
-
-static void read_pipeline(struct decoding *self, const redisReply *reply) {
-    if (reserve_items(self, 1)) add_part(self, "", reply);
+static void read_part(struct decoding *self, const char *name, const redisReply *reply) {
+    if (reserve_items(self, 1)) add_part(self, name, reply);
 }
 
 static void read_ended(struct decoding *self, const redisReply *reply) {
@@ -306,8 +302,9 @@ static void read_any(struct decoding *self, const redisReply *reply) {
     case SL_LEDGER_READ_JOB: read_job(self, reply); return;
     case SL_LEDGER_READ_ENDED:
     case SL_LEDGER_READ_OLDEST: read_ended(self, reply); return;
-    case SL_LEDGER_READ_RECORD: read_record(self, reply); return;
-    case SL_LEDGER_READ_PIPELINE: read_pipeline(self, reply); return;
+    case SL_LEDGER_READ_RECORD: read_part(self, "r", reply); return;
+    case SL_LEDGER_READ_HEAD: read_part(self, "live", reply); return;
+    case SL_LEDGER_READ_PIPELINE: read_part(self, "", reply); return;
     }
     SL_ASSERT(!"a verb of the ledger");
 }

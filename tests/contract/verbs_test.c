@@ -422,6 +422,19 @@ Test(ledger, gives_the_record_of_an_ended_job_alone) {
     cr_assert(reply->item_count == 1 && sl_bytes_is(reply->items[0].key, "r") && reply->items[0].value.size == 2);
 }
 
+Test(ledger, gives_the_head_of_a_live_job_alone) {
+    struct sl_job_id job = job_of(78);
+    expect(acquire_call(0, 0, 1, 'a'), SL_LEDGER_OK, 0);
+    struct sl_ledger_call call = read_call(SL_LEDGER_READ_HEAD);
+    call.job = job;
+    cr_assert_eq(both_call(&both, call)->item_count, 0);
+    settle_begin(&both);
+    settle_add(&both, "HSET", sl_text("live"), 2, (struct sl_bytes[]){sl_bytes(job.bytes, 16), sl_bytes("\0\xff", 2)});
+    expect(settle_call(&both, 1, 'a', 0, 0), SL_LEDGER_OK, 1);
+    const struct sl_ledger_reply *reply = both_call(&both, call);
+    cr_assert(reply->item_count == 1 && sl_bytes_is(reply->items[0].key, "live") && reply->items[0].value.size == 2);
+}
+
 Test(ledger, gives_a_pipeline_by_its_digest) {
     struct sl_ledger_call call = read_call(SL_LEDGER_READ_PIPELINE);
     call.digest = (struct sl_digest){{0x0f, 0xf0, 0xa5}};

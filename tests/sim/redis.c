@@ -95,7 +95,8 @@ static void note_damage(struct sim_world *world, const struct sl_ledger_call *ca
         world->redis->harmed_n[call->shard] = 0; /* the first thing that looks damaged is named, and that may be this */
         return;
     }
-    if (call->verb != SL_LEDGER_READ_JOB && call->verb != SL_LEDGER_READ_RECORD) memcpy(id.bytes, item->key.data, sizeof id.bytes);
+    bool of_one = call->verb == SL_LEDGER_READ_JOB || call->verb == SL_LEDGER_READ_RECORD || call->verb == SL_LEDGER_READ_HEAD;
+    if (!of_one) memcpy(id.bytes, item->key.data, sizeof id.bytes);
     struct sim_job *job = sim_oracle_job(world, id);
     SL_ASSERT(job);
     job->damaged = true;

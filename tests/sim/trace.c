@@ -155,7 +155,7 @@ const char *sim_event_text(struct sim_world *world, const struct sl_event *event
 const char *sim_call_text(struct sim_world *world, const struct sl_ledger_call *call) {
     static const char *const verbs[] = {"COMMIT", "SETTLE", "BEAT", "RELEASE", "ACQUIRE", "RESUME",
                                         "READ_LEASE", "READ_LIVE", "READ_LOG", "READ_JOB", "READ_ENDED",
-                                        "READ_OLDEST", "READ_RECORD", "READ_GONE", "READ_PIPELINE"};
+                                        "READ_OLDEST", "READ_RECORD", "READ_HEAD", "READ_GONE", "READ_PIPELINE"};
     char *text = buffer();
     switch (call->verb) {
     case SL_LEDGER_COMMIT:

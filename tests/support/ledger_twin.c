@@ -248,6 +248,7 @@ int ledger_twin_call(struct ledger_twin *self, const struct sl_ledger_call *call
     case SL_LEDGER_READ_JOB: twin_read_job(self, shard, call, out_reply); break;
     case SL_LEDGER_READ_ENDED:
     case SL_LEDGER_READ_OLDEST: twin_read_ended(self, shard, call, out_reply); break;
+    case SL_LEDGER_READ_HEAD: twin_read_head(self, shard, call, out_reply); break;
     case SL_LEDGER_READ_PIPELINE: twin_read_pipeline(self, call, out_reply); break;
     case SL_LEDGER_READ_RECORD: twin_read_record(self, shard, call, out_reply); break;
     }

@@ -58,6 +58,8 @@ void twin_read_job(struct ledger_twin *self, const struct twin_shard *shard, con
                    struct sl_ledger_reply *reply);
 void twin_read_record(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                       struct sl_ledger_reply *reply);
+void twin_read_head(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
+                    struct sl_ledger_reply *reply);
 void twin_read_pipeline(struct ledger_twin *self, const struct sl_ledger_call *call, struct sl_ledger_reply *reply);
 void twin_read_ended(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
                      struct sl_ledger_reply *reply);

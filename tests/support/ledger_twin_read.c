@@ -115,6 +115,12 @@ void twin_read_job(struct ledger_twin *self, const struct twin_shard *shard, con
     if (reply->status != SL_LEDGER_OK) reply->item_count = 0;
 }
 
+void twin_read_head(struct ledger_twin *self, const struct twin_shard *shard, const struct sl_ledger_call *call,
+                    struct sl_ledger_reply *reply) {
+    (void)items_for(self, 1);
+    add_field_of(self, shard, "live", call, reply);
+}
+
 void twin_read_pipeline(struct ledger_twin *self, const struct sl_ledger_call *call, struct sl_ledger_reply *reply) {
     const struct store_key *key = store_find(&self->pipelines, sl_bytes(call->digest.bytes, sizeof call->digest.bytes));
     (void)items_for(self, 1);

@@ -85,6 +85,7 @@ Test(ledger_reply, reads_pages) {
     cr_assert(reply.item_count == 2 && sl_bytes_is(reply.items[0].key, "live") && sl_bytes_is(reply.items[1].key, "r"));
     cr_assert(of(SL_LEDGER_READ_RECORD, "$1\r\nx\r\n") == SL_LEDGER_OK && reply.item_count == 1 && sl_bytes_is(reply.items[0].key, "r"));
     cr_assert(of(SL_LEDGER_READ_RECORD, "$-1\r\n") == SL_LEDGER_OK && reply.item_count == 0);
+    cr_assert(of(SL_LEDGER_READ_HEAD, "$1\r\nx\r\n") == SL_LEDGER_OK && sl_bytes_is(reply.items[0].key, "live"));
     cr_assert(of(SL_LEDGER_READ_PIPELINE, "$1\r\nx\r\n") == SL_LEDGER_OK && reply.item_count == 1);
     cr_assert(of(SL_LEDGER_READ_PIPELINE, "$-1\r\n") == SL_LEDGER_OK && reply.item_count == 0);
     cr_assert(of(SL_LEDGER_READ_GONE, "*2\r\n$2\r\n12\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n") == SL_LEDGER_OK && reply.cursor == 12);
@@ -118,7 +119,8 @@ Test(ledger_reply, refuses_other_shapes) {
         {SL_LEDGER_READ_JOB, "*3\r\n$-1\r\n$-1\r\n*1\r\n$1\r\na\r\n"}, {SL_LEDGER_READ_JOB, "*3\r\n:1\r\n$-1\r\n*0\r\n"},
         {SL_LEDGER_READ_ENDED, "*1\r\n$16\r\n" OWNER "\r\n"}, {SL_LEDGER_READ_ENDED, "*2\r\n$1\r\na\r\n$1\r\n1\r\n"},
         {SL_LEDGER_READ_ENDED, "*2\r\n$16\r\n" OWNER "\r\n$3\r\n1.5\r\n"}, {SL_LEDGER_READ_ENDED, "+x\r\n"},
-        {SL_LEDGER_READ_RECORD, "*0\r\n"}, {SL_LEDGER_READ_RECORD, ":1\r\n"}, {SL_LEDGER_READ_PIPELINE, "*0\r\n"}, {SL_LEDGER_READ_GONE, "*0\r\n"}};
+        {SL_LEDGER_READ_RECORD, "*0\r\n"}, {SL_LEDGER_READ_RECORD, ":1\r\n"}, {SL_LEDGER_READ_PIPELINE, "*0\r\n"},
+        {SL_LEDGER_READ_HEAD, ":1\r\n"}, {SL_LEDGER_READ_GONE, "*0\r\n"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_assert(of(bad[i].verb, bad[i].text) == SL_LEDGER_FAILED, "taken: %s", bad[i].text);
         cr_assert(reply.text.size > 0 && reply.item_count == 0 && reply.n == 0 && reply.epoch == 0);
