@@ -17,11 +17,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS_UP_MS = 15000, ASK_MS = 50, DRAIN_WORKERS_MS = 45000, STOP_MS = 15000, READY_AS = 3 };
+enum { WORKERS_UP_MS = 15000, ASK_MS = 50, DRAIN_WORKERS_MS = 45000, STOP_MS = 15000, ORPHANS_MS = 5000, READY_AS = 3 };
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -266,6 +267,19 @@ static void stop_children(struct sl_dev *self, struct sl_child *const *children,
     self->kill_at = UINT64_MAX;
 }
 
+static bool has_children(void) {
+    siginfo_t facts;
+    return waitid(P_ALL, 0, &facts, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
+/* A worker that was killed leaves its spawner and stage hosts to us (open_orphans), and they end a little later than it. */
+static bool await_orphans(struct sl_dev *self) {
+    self->kill_at = sl_clock_now_ns() + ORPHANS_MS * ns_per_ms;
+    while (has_children() && sl_clock_now_ns() < self->kill_at) turn(self, -1);
+    self->kill_at = UINT64_MAX;
+    return !has_children();
+}
+
 static void stop_all(struct sl_dev *self) {
     struct sl_child *workers[SL_DEV_WORKERS_MAX];
     for (uint32_t i = 0; i < self->worker_count; i++) workers[i] = &self->workers[i];
@@ -274,7 +288,14 @@ static void stop_all(struct sl_dev *self) {
     stop_children(self, workers, self->workers ? self->worker_count : 0, DRAIN_WORKERS_MS);
     stop_children(self, (struct sl_child *const[]){&self->broker}, 1, STOP_MS);
     stop_children(self, (struct sl_child *const[]){&self->redis}, 1, STOP_MS);
-    if (up) say(self, "stopped; nothing is left running, the data stays in %s", self->folders.data);
+    bool gone = await_orphans(self);
+    if (up) say(self, "stopped; %s, the data stays in %s", gone ? "nothing is left running" : "a process that a stage started still runs",
+                self->folders.data);
+}
+
+/* What outlives a killed worker becomes a child of ours, so that we can tell when it is gone. */
+static void open_orphans(void) {
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
 }
 
 static void open_signals(struct sl_dev *self) {
@@ -304,6 +325,7 @@ int sl_run_dev(struct sl_cli *cli) {
     self->redis.pipe_fd = self->broker.pipe_fd = -1;
     int code = check_ready_fd(self);
     open_signals(self);
+    open_orphans();
     if (code == SL_EXIT_DONE) code = sl_dev_setup(self);
     if (code == SL_EXIT_DONE) {
         come_up(self);

@@ -3,6 +3,7 @@ import glob
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,6 +55,32 @@ class Life(unittest.TestCase):
                 await_end(pid)
             self.assertFalse(os.path.exists(run_folder))
             self.assertIn("nothing is left running", dev.said())
+
+    def test_nothing_is_left_when_it_says_so_in_a_hurry(self):
+        misbehaving = os.path.join(cases.BUILD, "tests", "bad_plugins", "misbehave.so")
+        if not os.path.exists(misbehaving):
+            self.skipTest("the misbehaving plugins are not built")
+        plugins = tempfile.TemporaryDirectory()
+        self.addCleanup(plugins.cleanup)
+        shutil.copy(misbehaving, plugins.name)
+        path = os.path.join(plugins.name, "stubborn.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('name: stubborn\nversion: "2026-01-15"\nstages:\n  - {name: stays, type: ignores}\n')
+        dev = self.serving(path, "--plugin-path", f"{plugins.name}:{cases.BUILD}/lib/sluice/plugins")
+        job = self.ok(dev, "submit", "stubborn", "-q").strip()
+        watch = dev.popen("watch", job)
+        for line in watch.stderr:
+            if "running" in line:
+                break
+        below = all_below(dev.process.pid)
+        dev.process.send_signal(signal.SIGINT)
+        while "stopping" not in dev.said():
+            select.select([], [], [], 0.01)
+        self.assertEqual(dev.stop(signal.SIGINT), 0, dev.said())
+        self.assertEqual([pid for pid in below if os.path.exists(f"/proc/{pid}")], [])
+        self.assertIn("nothing is left running", dev.said())
+        watch.kill()
+        watch.communicate()
 
     def test_nothing_outlives_it_when_it_is_killed(self):
         dev = self.serving()
