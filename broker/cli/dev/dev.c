@@ -131,6 +131,14 @@ static void explain_death(struct sl_dev *self, const struct sl_child *child, int
     fail(self, told ? WEXITSTATUS(status) : SL_EXIT_FAILURE);
 }
 
+/* A Redis that gives up has said why, in a log that nobody looks at: on a full disk it does so again and again. */
+static void say_restart(const struct sl_dev *self, const struct sl_child *child, pid_t pid, int status) {
+    char text[64];
+    say(self, "%s (pid %d) %s; it is started again", child->name, (int)pid, describe(status, text));
+    if (child == &self->redis && WIFEXITED(status) && self->redis_said[0])
+        say(self, "the last words of redis (all of them: %s/redis.log): %s", self->folders.data, self->redis_said);
+}
+
 static struct sl_child *child_of(struct sl_dev *self, pid_t pid) {
     if (self->redis.pid == pid) return &self->redis;
     if (self->broker.pid == pid) return &self->broker;
@@ -153,8 +161,7 @@ static void reap(struct sl_dev *self) {
         read_pipes(self); /* its last words */
         if (self->stops == 0 && is_fatal(self, child, status)) explain_death(self, child, status);
         sl_child_died(child, sl_clock_now_ns());
-        char text[64];
-        if (self->stops == 0) say(self, "%s (pid %d) %s; it is started again", child->name, (int)pid, describe(status, text));
+        if (self->stops == 0) say_restart(self, child, pid, status);
     }
 }
 

@@ -82,6 +82,15 @@ class Life(unittest.TestCase):
         watch.kill()
         watch.communicate()
 
+    def test_a_redis_that_gives_up_is_quoted(self):
+        dev = self.serving()
+        victim = dev.children()["redis-server"][0]
+        os.kill(victim, signal.SIGTERM)
+        await_end(victim)
+        self.ok(dev, "submit", "quick", "--wait")
+        self.assertRegex(dev.said(), rf"redis \(pid {victim}\) ended with exit code 0; it is started again\n"
+                                     rf"sluice dev: the last words of redis \(all of them: {dev.data}/redis.log\): .*bye bye")
+
     def test_nothing_outlives_it_when_it_is_killed(self):
         dev = self.serving()
         self.ok(dev, "submit", "quick", "--wait")
