@@ -175,14 +175,23 @@ static void print_accepted(const struct sl_cli *cli, const struct sl_wire_accept
     (void)fflush(stdout);
 }
 
+/* A job that was known, has ended and is removed since cannot be followed; how it ended came with the answer to the submit. */
+static int code_of_known(const struct sl_wire_accepted *accepted) {
+    if (!accepted->duplicate) return SL_EXIT_NOT_FOUND;
+    if (sl_bytes_is(accepted->status, "completed")) return SL_EXIT_DONE;
+    if (sl_bytes_is(accepted->status, "failed")) return SL_EXIT_JOB_FAILED;
+    return sl_bytes_is(accepted->status, "cancelled") ? SL_EXIT_CANCELLED : SL_EXIT_NOT_FOUND;
+}
+
 /* Follows the job. When its end stays unknown, JSON is what is known of it: a script needs the id to come back. */
 static int follow(struct sl_cli *cli, const struct sl_submit_words *words, const struct sl_wire_accepted *accepted) {
     bool watch = sl_cli_flag(cli, SL_FLAG_WATCH) != NULL;
+    int known = code_of_known(accepted); /* now: its texts go with the next message */
     int code = sl_outcome_of(cli, &accepted->job, 1, watch && !cli->quiet, words->pipeline,
                              cli->quiet ? NULL : &accepted->missing_types);
     bool ended = code == SL_EXIT_DONE || code == SL_EXIT_JOB_FAILED || code == SL_EXIT_CANCELLED;
     if (is_json(cli) && !ended) print_record(cli, accepted);
-    return code;
+    return code == SL_EXIT_NOT_FOUND ? known : code;
 }
 
 /* Waits for the answer to the submit. */

@@ -51,6 +51,10 @@ class Retention(unittest.TestCase):
             self.assertEqual(again.returncode, 0, again.stderr)
             told = json.loads(again.stdout)
             self.assertEqual((told["job_id"], told["duplicate"]), (job, True))
+            for format_words in [], ["-q"], ["-o", "json"]:
+                waited = cluster.sluice("submit", "quick", *words, "--wait", *format_words)
+                self.assertEqual(waited.returncode, 0, f"it completed: {waited.stdout}{waited.stderr}")
+                self.assertIn(job, waited.stdout)
         other = cluster.sluice("submit", "quick", "--key", "order-17", "--input", "-", stdin="{\"n\": 1}")
         self.assertEqual(other.returncode, 10, other.stderr)
         for command in ("jobs", "show"), ("jobs", "output"), ("jobs", "events"), ("wait",), ("jobs", "cancel"):
