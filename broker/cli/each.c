@@ -145,6 +145,12 @@ static int take_accepted(struct each *self, const struct sending *sending, const
     return self->follows && !over ? sl_follow_add(&self->follow, accepted->job) : SL_EXIT_DONE;
 }
 
+/* Another --again has keys of its own: it knows nothing of what this one submitted. */
+static const char *again_words(const struct each *self) {
+    return self->again[0] ? "the same command; with --again it does every known document once more"
+                          : "the same command; files that were accepted are recognised";
+}
+
 /* A refusal that will meet every file ends the work; one that is about this file is named. */
 static int take_request(struct each *self, const struct sl_session_done *done) {
     struct sending sending;
@@ -159,7 +165,7 @@ static int take_request(struct each *self, const struct sl_session_done *done) {
         self->skipped_count++;
         return SL_EXIT_DONE;
     }
-    return sl_cli_end(self->cli, done, "the same command; files that were accepted are recognised");
+    return sl_cli_end(self->cli, done, again_words(self));
 }
 
 static void note_end(struct each *self, const struct sl_wire_job_change *change) {
@@ -242,7 +248,7 @@ static int run(struct each *self) {
         case SL_TURN_TIMEOUT:
         case SL_TURN_SILENT:
         case SL_TURN_FAILED:
-            return sl_follow_give_up(&self->follow, turn, "the same command; files that were accepted are recognised");
+            return sl_follow_give_up(&self->follow, turn, again_words(self));
         }
         if (code) return code;
     }

@@ -322,6 +322,16 @@ class Known(ClusterCase):
         self.assertIn("1 known already", self.sluice("submit", "auto", "--each", new, "--wait").stdout, "it has its own key")
         self.sluice("submit", "auto", "--again", expected=2)
 
+    def test_what_was_interrupted_says_how_to_come_back(self):
+        path = os.path.join(self.dev.folder, "interrupted.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("a document\n")
+        for words, sentence in ([], "files that were accepted are recognised"), (["--again"], "every known document once more"):
+            ended = self.sluice("submit", "slow", "--each", path, "--wait", "--timeout", "300ms", *words, expected=7)
+            self.assertIn(f"wait again: the same command; {'with --again it does ' if words else ''}{sentence}", ended.stderr)
+        for job in self.sluice("jobs", "list", "--status", "queued,processing", "-q").stdout.split():
+            self.sluice("jobs", "cancel", job)
+
     def test_failures_are_named_with_their_reasons(self):
         folder = os.path.join(self.dev.folder, "failing")
         os.makedirs(folder)
