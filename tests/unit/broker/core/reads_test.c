@@ -1,8 +1,10 @@
 /* When reads leave, and who is told of what they bring. */
 #include "base/limits.h"
+#include "core/sched_state.h"
 #include "core_driver.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct core_driver driver;
@@ -93,5 +95,55 @@ Test(reads, that_come_while_the_lease_is_asked_are_asked_again) {
     driver.holds = false;
     driver_wait(&driver, 50);
     cr_assert_eq(driver.said[SL_DO_ANSWER], 1, "it is ours after all");
+    driver_fini(&driver);
+}
+
+static void queue_up(uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "q%u", i);
+        (void)driver_submit(&driver, 0, key, false);
+    }
+    driver_wait(&driver, 1000); /* they are settled, and leave memory but for their names */
+}
+
+/* What a small payload needs stands in the job's head. */
+Test(reads, of_a_queued_job_with_a_small_payload_the_head_alone_is_read) {
+    driver_init(&driver, 0);
+    queue_up(70);
+    uint32_t whole = driver.made[SL_LEDGER_READ_JOB];
+    driver_result(&driver, SL_OUTCOME_DONE);
+    cr_assert_geq(driver.made[SL_LEDGER_READ_HEAD], 60, "all are in the window");
+    cr_assert_eq(driver.made[SL_LEDGER_READ_JOB], whole);
+    for (int i = 0; i < 66; i++) driver_result(&driver, SL_OUTCOME_DONE);
+    driver_ended(&driver, 67, 0); /* all but those in the other three slots */
+    driver_fini(&driver);
+}
+
+Test(reads, a_full_memory_reads_few_jobs_ahead) {
+    driver_init(&driver, 0);
+    driver.core->config.hot_bytes_max = 1;
+    queue_up(70);
+    driver_result(&driver, SL_OUTCOME_DONE);
+    cr_assert_leq(driver.made[SL_LEDGER_READ_HEAD], 25, "two waves of four slots, and sixteen");
+    cr_assert_geq(driver.made[SL_LEDGER_READ_HEAD], 15);
+    driver_fini(&driver);
+}
+
+/* It is not asked for for ever, and named. */
+Test(reads, a_head_that_failed_parks_its_job_and_no_other) {
+    driver_init(&driver, 0);
+    queue_up(40);
+    struct sl_ledger_call read;
+    driver.holds = true;
+    driver_result(&driver, SL_OUTCOME_DONE);
+    cr_assert(driver_take(&driver, SL_LEDGER_READ_HEAD, &read));
+    struct sl_ledger_reply failed = {.verb = SL_LEDGER_READ_HEAD, .shard = read.shard, .serial = read.serial,
+                                     .status = SL_LEDGER_FAILED, .text = sl_text("WRONGTYPE")};
+    driver.holds = false;
+    driver_deliver(&driver, &failed);
+    cr_assert_gt(driver.said[SL_DO_ALARM], 0);
+    for (int i = 0; i < 35; i++) driver_result(&driver, SL_OUTCOME_DONE);
+    driver_ended(&driver, 36, 0); /* all but it and those in the other three slots */
     driver_fini(&driver);
 }
