@@ -53,6 +53,8 @@ static void on_up(void *context) {
     struct sl_broker *self = context;
     self->ledger_up = true;
     self->why_said = 0;
+    self->transitions_asked = UINT64_MAX; /* it may have filled up since we last asked: known before the first job comes */
+    self->memory_asked_at = 0;
     sl_log(SL_LOG_INFO, "connected to Redis");
     if (self->serving) {
         step_kind(self, SL_EV_LEDGER_UP);

@@ -497,6 +497,21 @@ class Trouble(unittest.TestCase):
     def test_it_is_full(self):
         self.rides_through(("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "OOM.*maxmemory")
 
+    def test_a_broker_that_finds_it_full_takes_no_jobs(self):
+        cluster = self.cluster
+        self.assertEqual(cluster.sluice("submit", "quick", "--wait").returncode, 0)
+        cluster.broker.terminate()
+        cluster.broker.wait()
+        self.assertEqual(cluster.redis.command("CONFIG", "SET", "maxmemory", "1"), "OK")
+        cluster.start_broker()
+        wait_until(lambda: "no new jobs are taken" in cluster.said("sluice-broker"), lambda: cluster.said("sluice-broker"))
+        refused = cluster.sluice("submit", "quick")
+        self.assertEqual((refused.returncode, refused.stdout), (8, ""), refused.stderr)
+        self.assertIn("nearly full", refused.stderr)
+        self.assertEqual(cluster.redis.command("CONFIG", "SET", "maxmemory", "0"), "OK")
+        wait_until(lambda: "has room again" in cluster.said("sluice-broker"), lambda: cluster.said("sluice-broker"))
+        self.assertEqual(cluster.sluice("submit", "quick").returncode, 0)
+
     def test_it_becomes_read_only(self):
         self.rides_through(("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), "READONLY")
 
