@@ -147,6 +147,9 @@ int sl_file_to_document(const char *path, struct sl_buf *payload, struct sl_buf 
     struct sl_buf contents;
     sl_buf_init(&contents, sl_alloc_system());
     rc = sl_file_read(path, SL_VALUE_BYTES_MAX - ENVELOPE_BYTES, &contents, error, error_size);
+    if (rc == SL_E_LIMIT)
+        (void)snprintf(error, error_size, "%s is larger than the limit of %d bytes: split it into smaller files", path,
+                       (int)(SL_VALUE_BYTES_MAX - ENVELOPE_BYTES));
     if (rc == SL_OK && contents.size == 0) {
         (void)snprintf(error, error_size, "%s is empty: there is nothing to submit", path);
         rc = SL_E_BAD_INPUT;
