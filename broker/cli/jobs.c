@@ -298,7 +298,7 @@ static int print_cancelled(const struct sl_cli *cli, const struct sl_wire_cancel
     bool is_cancelled = strcmp(status, "cancelled") == 0;
     if (cli->format == SL_FORMAT_JSON || cli->format == SL_FORMAT_JSONL) {
         (void)json_array_append_new(records, json_pack("{s:s, s:s}", "job_id", id, "status", status));
-    } else {
+    } else if (is_cancelled) { /* what stdout names was cancelled */
         (void)puts(id);
     }
     if (!is_cancelled)

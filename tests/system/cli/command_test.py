@@ -46,7 +46,9 @@ class Jobs(ClusterCase):
         self.sluice("wait", slow, expected=6)
         self.assertEqual(self.sluice("jobs", "cancel", slow).stdout.strip(), slow, "cancelled is cancelled")
         done = self.json("submit", "quick", "--wait")["job_id"]
-        self.assertIn("ended already", self.sluice("jobs", "cancel", done, expected=10).stderr)
+        refused = self.sluice("jobs", "cancel", done, expected=10)
+        self.assertIn("ended already", refused.stderr)
+        self.assertEqual(refused.stdout, "", "it names what was cancelled")
 
     def test_json_names_the_job_whose_end_was_not_awaited(self):
         known = self.json("submit", "slow", "--wait", "--timeout", "300ms", expected=7)
