@@ -243,18 +243,23 @@ static enum sl_follow_turn look_for_silence(struct sl_follow *self, uint64_t now
     return silent_ms >= limit_ms ? SL_TURN_SILENT : SL_TURN_NOTHING;
 }
 
+/* Not while the stages' names are on their way, nor before there is a job to count. */
+static bool can_draw(const struct sl_follow *self) {
+    bool any = self->progress.job_total > 0 || sl_progress_seen(&self->progress) > 0;
+    return self->draws && any && self->stages_query == 0;
+}
+
 static enum sl_follow_turn pass_time(struct sl_follow *self) {
     uint64_t now = sl_client_now();
     bool shows = self->dirty || self->painter.line_count > 0;
-    bool named = self->stages_query == 0; /* else the stages' names are on their way */
-    if (self->draws && shows && named && now >= self->draw_at) draw(self, now);
+    if (shows && can_draw(self) && now >= self->draw_at) draw(self, now);
     if (self->tells && now >= self->beat_at) beat(self, now);
     return look_for_silence(self, now);
 }
 
 static uint64_t wake_at(const struct sl_follow *self, uint64_t now) {
     uint64_t at = now + LOOK_MS * ns_per_ms;
-    if (self->draws && self->dirty && self->stages_query == 0 && self->draw_at < at) at = self->draw_at;
+    if (self->dirty && can_draw(self) && self->draw_at < at) at = self->draw_at;
     if (self->tells && self->beat_at < at) at = self->beat_at;
     uint64_t deadline = self->probe ? self->probe_at : self->deadline;
     return deadline < at ? deadline : at;

@@ -76,6 +76,7 @@ class Screen(ClusterCase):
 
     def test_without_colour_progress_is_still_drawn_and_on_a_dumb_terminal_it_is_not(self):
         shown, _ = self.show("submit", "quick", "--watch", NO_COLOR="1").end()
+        self.assertNotIn(b"0 jobs", shown, "there is one from the first picture on")
         self.assertIsNone(re.search(rb"\x1b\[\d*m", shown))
         shown, _ = self.show("submit", "quick", "--watch", TERM="dumb").end()
         self.assertNotIn(b"\x1b", shown)
