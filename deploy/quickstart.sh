@@ -157,6 +157,7 @@ print_result
 print_next
 if [ "$serve" -eq 1 ]; then
   printf '%-9s the cluster is up at %s; Ctrl-C stops it\n' serve "$SLUICE_BROKER"
+  printf '%-9s SLUICE_BROKER=%s build/bin/sluice jobs list\n' "" "$SLUICE_BROKER" # another place than where commands look
   served=1
   wait "$cluster"
 else

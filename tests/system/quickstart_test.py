@@ -127,6 +127,7 @@ class Quickstart(unittest.TestCase):
                 if broker:
                     break
             self.assertTrue(broker)
+            self.assertIn("completed", self.run_line(serving.stdout.readline().strip()), "a command to try")
             self.run_line(f"build/bin/sluice status --ready --broker {broker.group(1)}")
             serving.send_signal(signal.SIGTERM)
             serving.communicate()
