@@ -128,6 +128,10 @@ int sl_pipeline_file_check(const struct sl_cli *cli, const char *path, const str
     char error[512];
     int rc = sl_file_read(path, SL_PIPELINE_TEXT_MAX, &out_file->text, error, sizeof error);
     if (rc == SL_OK) return check_text(cli, out_file, check);
+    out_file->error_count = 1;
+    if (check->records)
+        (void)json_array_append_new(check->records, json_pack("{s:s, s:n, s:n, s:s, s:s, s:n}", "file", path, "line", "column",
+                                                              "severity", "error", "sentence", error, "hint"));
     if (rc == SL_E_NOT_FOUND) return sl_cli_fail(cli, SL_EXIT_NOT_FOUND, "%s", error);
     if (rc == SL_E_LIMIT || rc == SL_E_BAD_INPUT) return sl_cli_fail(cli, SL_EXIT_INVALID, "%s", error);
     return sl_cli_fail(cli, SL_EXIT_FAILURE, "%s", error);

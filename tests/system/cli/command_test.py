@@ -437,6 +437,15 @@ class Cluster(ClusterCase):
         self.assertGreaterEqual(len(paths), 4)
         self.assertIn("0 errors, 0 warnings\n", self.sluice("pipelines", "lint", "--strict", *paths).stderr)
 
+    def test_a_file_that_cannot_be_read_is_a_record_too(self):
+        for path, code in (("absent.yaml", 3), (self.dev.folder, 9)):
+            ended = self.dev.run("pipelines", "lint", path, "-o", "json")
+            self.assertEqual(ended.returncode, code, ended.stderr)
+            record = json.loads(ended.stdout)[0]
+            self.assertEqual((record["file"], record["line"], record["severity"]), (path, None, "error"))
+            self.assertIn(path, record["sentence"])
+            self.assertIn("1 error, 0 warnings", ended.stderr)
+
     def test_configs_are_checked_and_told_as_records(self):
         path = os.path.join(self.dev.folder, "config.yaml")
         with open(path, "w", encoding="utf-8") as file:
