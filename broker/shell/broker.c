@@ -236,6 +236,14 @@ static void bound_intake(struct sl_broker *self, const struct sl_sched_figures *
     sl_loop_listen_router(self->loop, self->front, listen);
 }
 
+/* A broker that was stopped for a while, and whose shards another one took, has nothing else that would tell. */
+static void say_lost_shards(struct sl_broker *self, uint64_t held) {
+    if (held < self->shards_said && !self->stopping)
+        sl_log(SL_LOG_WARNING, "%llu of %u shards are held here now: another broker took the others, or they were given up",
+               (unsigned long long)held, self->cluster.shards);
+    self->shards_said = held;
+}
+
 static uint64_t before_wait(void *context) {
     struct sl_broker *self = context;
     struct sl_sched_figures figures;
@@ -251,6 +259,7 @@ static uint64_t before_wait(void *context) {
     sl_sched_figures(self->sched, &figures);
     bound_intake(self, &figures);
     trim_memory(self, figures.hot_bytes, now);
+    say_lost_shards(self, figures.shards_open);
     if (!self->announced) announce(self);
     say_standing_by(self, now);
     uint64_t core = sl_sched_deadline(self->sched), ledger = sl_ledger_redis_deadline_ns(self->ledger);

@@ -58,6 +58,7 @@ struct sl_broker {
     bool serving;         /* the catalog is read, the core knows that the ledger is up */
     bool announced;       /* the ready line was written */
     uint64_t standby_at;  /* ns; when it is to be said that it stands by, UINT64_MAX: it was */
+    uint64_t shards_said; /* how many shards we held when that was last looked at */
     bool stopping;
     uint64_t refused_frames;
     uint64_t memory_asked_at; /* ns; when Redis' memory was asked for */

@@ -81,6 +81,16 @@ class Pipelines(TwoBrokers):
         self.assertRegex(refused.stderr, r"does not hold (\d+) of the \1 shards")
         wait_until(lambda: "standing by" in self.cluster.said("second"), lambda: self.cluster.said("second"))
 
+    def test_an_owner_that_was_passed_over_says_so(self):
+        owner = self.cluster.broker
+        owner.send_signal(signal.SIGSTOP)
+        self.addCleanup(owner.send_signal, signal.SIGCONT)
+        wait_until(lambda: self.ask("second", "status", "--ready").returncode == 0, lambda: self.cluster.said("second"))
+        owner.send_signal(signal.SIGCONT)
+        wait_until(lambda: "0 of 8 shards are held here now" in self.cluster.said("sluice-broker"),
+                   lambda: self.cluster.said("sluice-broker"))
+        self.assertNotIn("shards are held here now", self.cluster.said("second"))
+
     def test_a_newer_version_counts_at_both(self):
         self.apply("first", pipeline("grows", "1", "noop"))
         self.assertEqual(self.submitted("first", "grows"), ("1", ["s0"]))
