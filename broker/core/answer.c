@@ -107,9 +107,20 @@ static void put_history(struct sl_buf *buf, const struct sl_job *job, bool in_me
     sl_buf_fini(&events);
 }
 
-/* Items {key, value}; with a name only that key. */
+/* Names the keys of a run state behind one another. */
+static void name_keys(struct sl_buf *keys, struct sl_bytes state) {
+    struct sl_mp_reader reader = sl_mp_reader(state);
+    uint32_t pairs = sl_mp_read_map(&reader, UINT32_MAX);
+    for (uint32_t i = 0; i < pairs; i++) {
+        struct sl_bytes key = sl_mp_read_str(&reader, SL_NAME_MAX);
+        (void)sl_mp_read_raw(&reader, SL_VALUE_DEPTH_MAX + RESULT_DEPTH);
+        (void)sl_buf_format(keys, "%s%.*s", i ? ", " : "; it has: ", SL_SHOWN(key)); /* no memory: fewer are named */
+    }
+}
+
+/* Items {key, value}; with a name only that key. Of a name that is not there the keys that are. */
 static int put_output(struct sl_sched *self, struct sl_buf *buf, const struct sl_ev_query *query,
-                      const struct sl_job *job, bool *out_found) {
+                      const struct sl_job *job, bool *out_found, struct sl_buf *keys) {
     struct sl_buf state;
     sl_buf_init(&state, &self->alloc);
     sl_view_state(&state, job);
@@ -132,6 +143,7 @@ static int put_output(struct sl_sched *self, struct sl_buf *buf, const struct sl
     sl_mp_raw(buf, sl_buf_bytes(&items));
     buf->failed |= state.failed || items.failed;
     *out_found = count > 0 || query->name.size == 0;
+    if (!*out_found) name_keys(keys, sl_buf_bytes(&state));
     sl_buf_fini(&items);
     sl_buf_fini(&state);
     return SL_OK;
@@ -140,21 +152,23 @@ static int put_output(struct sl_sched *self, struct sl_buf *buf, const struct sl
 static int answer(struct sl_sched *self, const struct sl_ev_query *query, const struct sl_job *job, bool in_memory,
                   const struct sl_ledger_reply *reply) {
     struct sl_shard *shard = sl_shard_of(self, job->id);
-    struct sl_buf buf;
+    struct sl_buf buf, keys;
     bool found = true;
     sl_buf_init(&buf, &self->alloc);
+    sl_buf_init(&keys, &self->alloc);
     if (query->what == SL_QUERY_JOB) {
         sl_mp_array(&buf, 1);
         sl_view_job(self, &buf, job);
     } else if (query->what == SL_QUERY_EVENTS) {
         put_history(&buf, job, in_memory, reply);
     } else {
-        (void)put_output(self, &buf, query, job, &found);
+        (void)put_output(self, &buf, query, job, &found, &keys);
     }
     int rc = found ? sl_query_reply(self, query, shard, &buf, sl_bytes(NULL, 0))
                    : sl_reject(self, query->peer, query->message_id, shard, SL_REJECT_UNKNOWN_KEY,
-                               "the run state of this job has no key \"%.*s\"", (int)query->name.size,
-                               (const char *)query->name.data);
+                               "the run state of this job has no key \"%.*s\"%.*s", SL_SHOWN(query->name),
+                               SL_SHOWN(sl_buf_bytes(&keys)));
+    sl_buf_fini(&keys);
     sl_buf_fini(&buf);
     return rc;
 }

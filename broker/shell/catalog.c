@@ -321,7 +321,7 @@ static void fail(struct application *application, enum sl_reject code, const cha
     if (application->peer) {
         sl_reply_rejected(application->catalog->broker, application->peer, application->re, code, sentence);
     } else {
-        sl_log(SL_LOG_ERROR, "%s", sentence);
+        sl_log(SL_LOG_ERROR, "%s%s%s", application->field, application->field[0] ? ": " : "", sentence);
     }
     end(application);
 }

@@ -93,7 +93,8 @@ class Jobs(ClusterCase):
         self.sluice("wait", job)
         results = {"one": {"type": "noop", "output": None}, "two": {"type": "echo", "output": None}}
         self.assertEqual(self.json("jobs", "output", job), {"results": results}, "no stage of this pipeline has a state key")
-        self.sluice("jobs", "output", job, "no_such_key", expected=3)
+        refused = self.sluice("jobs", "output", job, "no_such_key", expected=3)
+        self.assertIn("it has: results", refused.stderr)
         events = self.json("jobs", "events", job)
         self.assertEqual([event["n"] for event in events], sorted(event["n"] for event in events))
         self.assertTrue(all(set(event) == set(events[0]) for event in events))

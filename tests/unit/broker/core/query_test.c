@@ -278,3 +278,18 @@ Test(query, a_job_that_ends_while_it_is_listed_is_listed_once) {
     cr_assert_eq(driver.said[SL_DO_ANSWER], 1);
     cr_assert_eq(driver.answer_count, 1);
 }
+
+Test(query, a_state_key_that_is_not_there_has_neighbours) {
+    char text[SL_ID_TEXT_SIZE];
+    driver_init(&driver, 0);
+    struct sl_job_id job = driver_submit(&driver, 0, "job", false);
+    struct sl_event query = {.kind = SL_EV_QUERY};
+    sl_id_to_text(job.bytes, text);
+    query.query = (struct sl_ev_query){.peer = DRIVER_PEER_CLIENT, .message_id = 2, .what = SL_QUERY_OUTPUT, .job = sl_text(text),
+                                       .name = sl_text("missing")};
+    driver_step(&driver, &query);
+    cr_assert_str_eq(driver.rejected_text, "the run state of this job has no key \"missing\"");
+    driver_result(&driver, SL_OUTCOME_DONE);
+    driver_step(&driver, &query);
+    cr_assert_str_eq(driver.rejected_text, "the run state of this job has no key \"missing\"; it has: k0");
+}
