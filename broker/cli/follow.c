@@ -157,6 +157,19 @@ static void take_workers(struct sl_follow *self, struct sl_bytes items) {
     (void)fputc('\n', stderr);
 }
 
+/* Whether an answer about the status says that another broker holds all shards. */
+static bool is_standby(const struct sl_session_done *done) {
+    struct sl_wire_answer answer;
+    if (done->end != SL_CALL_ANSWERED || done->type != SL_WIRE_ANSWER || sl_wire_answer_decode(done->body, &answer)) return false;
+    struct sl_mp_reader reader = sl_mp_reader(answer.items);
+    if (sl_mp_read_array(&reader, UINT32_MAX) == 0) return false;
+    for (uint32_t pairs = sl_mp_read_map(&reader, SL_CONTROL_NODES_MAX); pairs > 0 && !reader.rc; pairs--) {
+        if (sl_bytes_is(sl_mp_read_str(&reader, SL_NAME_MAX), "shards_owned")) return sl_mp_read_uint(&reader, UINT64_MAX) == 0 && !reader.rc;
+        sl_mp_skip(&reader, SL_CONTROL_DEPTH_MAX);
+    }
+    return false;
+}
+
 void sl_follow_warn_type(struct sl_follow *self, struct sl_bytes type) {
     for (uint32_t i = 0; i < self->type_count; i++)
         if (sl_bytes_is(type, self->types[i])) return;
@@ -191,7 +204,11 @@ static enum sl_follow_turn take_change(struct sl_follow *self, const struct sl_w
 
 static enum sl_follow_turn take_done(struct sl_follow *self, const struct sl_session_done *done, uint64_t now) {
     bool stages = done->id == self->stages_query, workers = done->id == self->workers_query;
-    if (self->probe && done->id == self->probe) return SL_TURN_NOTHING;
+    if (self->probe && done->id == self->probe) {
+        self->probe_answered = done->end == SL_CALL_ANSWERED;
+        self->standby = is_standby(done);
+        return SL_TURN_NOTHING;
+    }
     if (!stages && !workers) {
         self->done = *done;
         return SL_TURN_REQUEST;
@@ -212,11 +229,10 @@ static enum sl_follow_turn take_done(struct sl_follow *self, const struct sl_ses
     return SL_TURN_NOTHING;
 }
 
-/* The time is over. "The job goes on" is said only when the broker is there: it spoke just now, or answers a last question. */
+/* The time is over. "The job goes on" is said only when the broker is there, and may know: it answers a last question. */
 static enum sl_follow_turn end_of_time(struct sl_follow *self, uint64_t now) {
-    uint64_t heard = sl_client_heard_at(self->cli->client);
     if (sl_client_is_refused(self->cli->client)) return SL_TURN_SILENT;
-    if (heard > 0 && now - heard < ANSWERS_MS * ns_per_ms) return SL_TURN_TIMEOUT;
+    if (self->probe_answered) return self->standby ? SL_TURN_SILENT : SL_TURN_TIMEOUT;
     if (self->probe) return now >= self->probe_at ? SL_TURN_SILENT : SL_TURN_NOTHING;
     struct sl_wire_query query = {.what = sl_text("status")};
     if (sl_client_query(self->cli->client, &query, ANSWERS_MS, &self->probe)) return SL_TURN_SILENT;
@@ -312,6 +328,11 @@ int sl_follow_give_up(struct sl_follow *self, enum sl_follow_turn turn, const ch
     case SL_TURN_TIMEOUT:
         return sl_cli_fail(self->cli, SL_EXIT_TIMEOUT, "not ended in time; %s on. wait again: %s", plural, again);
     case SL_TURN_SILENT:
+        if (self->standby) {
+            return sl_cli_fail(self->cli, SL_EXIT_UNREACHABLE,
+                               "the broker at %s holds no shard now, so the outcome is unknown. ask the broker that does, or again: %s",
+                               self->cli->endpoint, again);
+        }
         return sl_cli_fail(self->cli, SL_EXIT_UNREACHABLE,
                            "the broker at %s does not answer, so the outcome is unknown. ask again: %s", self->cli->endpoint,
                            again);

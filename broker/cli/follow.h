@@ -44,6 +44,7 @@ struct sl_follow {
     uint64_t workers_query;
     uint64_t probe;    /* open question of the end: whether the broker is there at all; 0: not asked */
     uint64_t probe_at; /* ns: when it must be answered */
+    bool probe_answered, standby; /* whether it was answered, and by a broker that holds no shard */
     char types[SL_FOLLOW_TYPES_MAX][SL_TYPE_KEY_MAX + 1]; /* that were warned about */
     uint32_t type_count;
 };

@@ -79,6 +79,9 @@ class Pipelines(TwoBrokers):
         self.assertIn("some", self.sluice("first", "jobs", "list").stdout)
         refused = self.sluice("second", "jobs", "list", "--timeout", "1s", expected=8)
         self.assertRegex(refused.stderr, r"does not hold (\d+) of the \1 shards")
+        job = self.sluice("first", "jobs", "list", "-q").stdout.strip()
+        waited = self.sluice("second", "wait", job, "--timeout", "1s", expected=8)
+        self.assertIn("holds no shard now, so the outcome is unknown", waited.stderr)
         wait_until(lambda: "standing by" in self.cluster.said("second"), lambda: self.cluster.said("second"))
 
     def test_an_owner_that_was_passed_over_says_so(self):
