@@ -144,14 +144,16 @@ static uint16_t first_root(const struct sl_pipeline *pipeline) {
     return pipeline->topological[0];
 }
 
-/* Keeps the first jobs of a queue in memory: as many as can start soon, and many more while there is room, since what is read comes behind
- * Redis' next fsync, and slots are filled several times until then. */
+/* Keeps the first jobs of a queue in memory: as many as can start soon, and many more light ones while there is room, since what is read
+ * comes behind Redis' next fsync, and slots are filled several times until then. */
 void sl_pipeline_ahead(struct sl_sched *self, struct sl_pipeline_entry *pipeline) {
     if (!pipeline->ahead_end) return;
-    uint64_t waves = sl_hot_bytes(self) < self->config.hot_bytes_max / 2 ? WAVES_MAX : WAVES_MIN;
-    uint64_t window = waves * self->slots_total + AHEAD_MIN;
+    uint64_t soon = WAVES_MIN * self->slots_total + AHEAD_MIN;
+    bool has_room = sl_hot_bytes(self) < self->config.hot_bytes_max / 2;
+    uint64_t window = has_room ? WAVES_MAX * self->slots_total + AHEAD_MIN : soon;
     while (pipeline->ahead_end && pipeline->ahead_count < window) {
         struct sl_job *job = SL_CONTAINER(pipeline->ahead_end, struct sl_job, queue);
+        if (pipeline->ahead_count >= soon && job->cold && !job->light) return;
         if (job->cold && sl_job_load(self, job)) return; /* no memory: the next step tries again */
         pipeline->ahead_end = sl_list_next(&pipeline->queue, pipeline->ahead_end);
         job->ahead = true;

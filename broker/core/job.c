@@ -79,7 +79,10 @@ void sl_job_remove(struct sl_job_table *self, struct sl_job *job) {
 void sl_job_cool(struct sl_job_table *table, struct sl_job *job, bool with_facts) {
     SL_ASSERT(job->first_unsettled == 0);
     uint64_t held = table->blob_bytes;
-    if (job->payload) job->in_head = job->payload->size <= SL_PAYLOAD_INLINE_MAX;
+    if (job->payload) {
+        job->in_head = job->payload->size <= SL_PAYLOAD_INLINE_MAX;
+        job->light = job->payload->size <= SL_PAYLOAD_LIGHT_MAX;
+    }
     if (with_facts) drop_blob(table, &job->facts);
     /* A small payload stands in the head, which the next settle writes anew from memory. */
     if (with_facts || !job->payload || job->payload->size > SL_PAYLOAD_INLINE_MAX) drop_blob(table, &job->payload);

@@ -85,6 +85,7 @@ struct sl_job {
     /* ---- */
     bool cold : 1;       /* facts, payload or outputs are not in memory: LOAD before use */
     bool in_head : 1;    /* what a queued job is when it is cold stands in its head, which is all that is read then */
+    bool light : 1;      /* of a queued job that is cold: its payload is small enough to be read long before it starts */
     bool loading : 1;    /* a LOAD is on its way */
     bool in_live : 1;    /* a settle wrote its record to `live` */
     bool payload_settled : 1;

@@ -67,6 +67,7 @@ enum {
     SL_UNDURABLE_BYTES_PRESSURE = 32 << 20, /* decided and not durable: submits get BACKPRESSURE */
     SL_UNDURABLE_BYTES_STOP = 64 << 20,     /* the client socket is not read */
     SL_PAYLOAD_INLINE_MAX = 256,        /* a payload up to this stands in the job's head */
+    SL_PAYLOAD_LIGHT_MAX = 16 << 10,    /* of queued jobs with payloads up to this many are read ahead */
     SL_OUTPUT_INLINE_MAX = 4 << 10,     /* an output up to this stands in an ended job's record */
     SL_HOT_BYTES_MAX = 256 << 20,       /* payloads and outputs kept in the broker's memory */
     SL_READS_MAX = 16384,               /* questions to Redis without an answer; above it those of clients are refused */

@@ -253,7 +253,7 @@ struct sl_job_id driver_submit(struct core_driver *driver, uint32_t shape, const
     struct sl_job_id id = sl_job_id_make(sl_text("salt"), sl_text("default"), "key", sl_text(key));
     submit.submit = (struct sl_ev_submit){.peer = DRIVER_PEER_CLIENT, .message_id = 1, .again = again,
                                           .pipeline = sim_shape(shape)->name, .tenant = sl_text("default"),
-                                          .key = sl_text(key), .id = id, .payload = sl_text("\xa7payload")};
+                                          .key = sl_text(key), .id = id, .payload = driver->payload.size ? driver->payload : sl_text("\xa7payload")};
     uint32_t accepted = driver->said[SL_DO_ACCEPTED];
     for (int tries = 0; tries < 3 && driver->said[SL_DO_ACCEPTED] == accepted; tries++) { /* as a client does */
         driver_step(driver, &submit);

@@ -39,6 +39,7 @@ struct core_driver {
     uint64_t rests_on[SL_DO_BYE + 1]; /* the number that the newest message of a kind rests on */
     struct sl_do_accepted accepted; /* the newest ACCEPTED; its views are not kept */
     bool holds;                     /* the ledger's answers wait */
+    struct sl_bytes payload;        /* of jobs that are submitted; empty: a small one */
     uint64_t retention_ms, retention_bytes, tombstone_ms; /* of the next core; 0: for ever, without limit, as by default */
     void (*after_step)(struct core_driver *driver); /* called after every step of the core; NULL: nothing is */
     uint32_t failures; /* steps that found no memory; each was checked to have changed no job, and was taken again */

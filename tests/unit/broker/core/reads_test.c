@@ -147,3 +147,25 @@ Test(reads, a_head_that_failed_parks_its_job_and_no_other) {
     driver_ended(&driver, 36, 0); /* all but it and those in the other three slots */
     driver_fini(&driver);
 }
+
+/* How many of 70 queued jobs are read when the first one has ended. */
+static uint32_t read_ahead(size_t payload_size) {
+    static uint8_t payload[SL_PAYLOAD_LIGHT_MAX + 1];
+    payload[0] = 0xc5; /* bin 16 */
+    payload[1] = (uint8_t)((payload_size - 3) >> 8);
+    payload[2] = (uint8_t)(payload_size - 3);
+    driver_init(&driver, 0);
+    driver.payload = sl_bytes(payload, payload_size);
+    queue_up(70);
+    uint32_t before = driver.made[SL_LEDGER_READ_JOB];
+    driver_result(&driver, SL_OUTCOME_DONE);
+    uint32_t count = driver.made[SL_LEDGER_READ_JOB] - before;
+    cr_assert_eq(driver.made[SL_LEDGER_READ_HEAD], 0, "their payloads stand in fields of their own");
+    driver_fini(&driver);
+    return count;
+}
+
+Test(reads, heavy_jobs_are_not_read_long_before_they_start) {
+    cr_assert_geq(read_ahead(SL_PAYLOAD_LIGHT_MAX), 60);
+    cr_assert_leq(read_ahead(SL_PAYLOAD_LIGHT_MAX + 1), 25);
+}
