@@ -505,7 +505,7 @@ class Trouble(unittest.TestCase):
         self.assertEqual(cluster.redis.command("CONFIG", "SET", "maxmemory", "1"), "OK")
         cluster.start_broker()
         wait_until(lambda: "no new jobs are taken" in cluster.said("sluice-broker"), lambda: cluster.said("sluice-broker"))
-        refused = cluster.sluice("submit", "quick")
+        refused = cluster.sluice("submit", "quick", "--timeout", "1s")
         self.assertEqual((refused.returncode, refused.stdout), (8, ""), refused.stderr)
         self.assertIn("nearly full", refused.stderr)
         self.assertEqual(cluster.redis.command("CONFIG", "SET", "maxmemory", "0"), "OK")

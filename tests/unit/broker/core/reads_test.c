@@ -138,6 +138,7 @@ Test(reads, a_head_that_failed_parks_its_job_and_no_other) {
     driver.holds = true;
     driver_result(&driver, SL_OUTCOME_DONE);
     cr_assert(driver_take(&driver, SL_LEDGER_READ_HEAD, &read));
+    free((void *)(uintptr_t)read.body.data);
     struct sl_ledger_reply failed = {.verb = SL_LEDGER_READ_HEAD, .shard = read.shard, .serial = read.serial,
                                      .status = SL_LEDGER_FAILED, .text = sl_text("WRONGTYPE")};
     driver.holds = false;
