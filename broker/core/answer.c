@@ -166,8 +166,8 @@ static int answer(struct sl_sched *self, const struct sl_ev_query *query, const 
     }
     int rc = found ? sl_query_reply(self, query, shard, &buf, sl_bytes(NULL, 0))
                    : sl_reject(self, query->peer, query->message_id, shard, SL_REJECT_UNKNOWN_KEY,
-                               "the run state of this job has no key \"%.*s\"%.*s", SL_SHOWN(query->name),
-                               SL_SHOWN(sl_buf_bytes(&keys)));
+                               "the run state of this job has no key \"%.*s\"%.*s", SL_SHOWN(query->name), (int)keys.size,
+                               keys.size ? (const char *)keys.data : "");
     sl_buf_fini(&keys);
     sl_buf_fini(&buf);
     return rc;
@@ -199,11 +199,9 @@ int sl_query_answer(struct sl_sched *self, struct sl_query *query, const struct 
         if (spare && !job->loading && !job->corrupt) sl_job_cool(&shard->table, job, true);
         return rc;
     }
-    const char *parked = sl_job_parked(self, query->read_id);
-    if (parked) {
-        return sl_reject(self, asked->peer, asked->message_id, shard, SL_REJECT_DAMAGED, "this job is parked: %s", parked);
-    }
-    int rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
+    int rc;
+    if (sl_job_refuse_parked(self, query->read_id, asked->peer, asked->message_id, &rc)) return rc;
+    rc = sl_job_from_reply(self, shard, query->read_id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
     if (rc == SL_E_AGAIN) return sl_reject_lacking(self, shard, asked->peer, asked->message_id);
     if (rc) {

@@ -28,7 +28,7 @@ bool sl_lack_is_absent(const struct sl_sched *self, const struct sl_shard *shard
     return is_noted(shard, self->missed);
 }
 
-void sl_lack_ask_anew(struct sl_sched *self, struct sl_shard *shard) {
+void sl_lack_forget(struct sl_sched *self, struct sl_shard *shard) {
     struct sl_link *link;
     while ((link = sl_list_first(&shard->absent))) {
         sl_list_remove(&shard->absent, link);
@@ -94,6 +94,13 @@ const char *sl_job_parked(struct sl_sched *self, struct sl_job_id id) {
     if (!parked) return NULL;
     return parked->lacks_pipeline ? "its pipeline is not in Redis: apply it again, then start the broker anew"
                                   : "its stored record cannot be read";
+}
+
+bool sl_job_refuse_parked(struct sl_sched *self, struct sl_job_id id, uint64_t peer, uint64_t re, int *out_rc) {
+    const char *why = sl_job_parked(self, id);
+    if (!why) return false;
+    *out_rc = sl_reject(self, peer, re, sl_shard_of(self, id), SL_REJECT_DAMAGED, "this job is parked: %s", why);
+    return true;
 }
 
 void sl_parked_clear(struct sl_sched *self, struct sl_shard *shard) {

@@ -306,11 +306,9 @@ static int cancel_found(struct sl_sched *self, struct sl_query *query, const str
     if (sl_shard_is_open(shard) && sl_tombstone_of(reply, &tombstone) == SL_OK) {
         return sl_reject_removed(self, cancel->peer, cancel->message_id, id, &tombstone);
     }
-    const char *parked = sl_job_parked(self, id);
-    if (parked) {
-        return sl_reject(self, cancel->peer, cancel->message_id, shard, SL_REJECT_DAMAGED, "this job is parked: %s", parked);
-    }
-    int rc = sl_job_from_reply(self, shard, id, reply, &job);
+    int rc;
+    if (sl_job_refuse_parked(self, id, cancel->peer, cancel->message_id, &rc)) return rc;
+    rc = sl_job_from_reply(self, shard, id, reply, &job);
     if (rc == SL_E_NO_MEMORY) return rc;
     if (rc == SL_E_AGAIN) return sl_reject_lacking(self, shard, cancel->peer, cancel->message_id);
     if (!sl_shard_is_open(shard) || (rc && sl_shard_prove(self, shard) == SL_E_AGAIN)) {

@@ -180,10 +180,7 @@ int sl_on_submit(struct sl_sched *self, const struct sl_event *event, const stru
     struct sl_shard *shard = sl_shard_of(self, submit->id);
     const struct sl_job *job = sl_job_find(&shard->table, submit->id);
     if (job) return answer_duplicate(self, submit, job);
-    const char *parked = sl_job_parked(self, submit->id);
-    if (parked) {
-        return sl_reject(self, submit->peer, submit->message_id, shard, SL_REJECT_DAMAGED, "this job is parked: %s", parked);
-    }
+    if (sl_job_refuse_parked(self, submit->id, submit->peer, submit->message_id, &rc)) return rc;
     if (found && found->item_count > 0 && !SL_BUG(self, 36)) return answer_stored(self, submit, found);
     struct sl_pipeline_entry *entry = find_pipeline(self, submit->pipeline, submit->version);
     if (!entry) return reject_pipeline(self, submit);

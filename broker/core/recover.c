@@ -250,7 +250,7 @@ static int open_shard(struct sl_sched *self, struct sl_shard *shard) {
     shard->state = SL_SHARD_OPEN;
     shard->opened_at = self->now;
     shard->suspicions = 0;
-    sl_lack_ask_anew(self, shard);
+    sl_lack_forget(self, shard);
     self->figures.shards_open++;
     sl_recover_clear(self, shard);
     sl_shard_index(self, shard);

@@ -145,7 +145,7 @@ void sl_shard_drop(struct sl_sched *self, struct sl_shard *shard, enum sl_shard_
     shard->ended_settling = shard->settling_count = 0;
     shard->settle_at = UINT64_MAX;
     sl_recover_clear(self, shard);
-    sl_lack_ask_anew(self, shard);
+    sl_lack_forget(self, shard);
     sl_shard_forget(self, shard);
     if (shard->state == SL_SHARD_OPEN) self->figures.shards_open--;
     shard->state = state;
@@ -336,7 +336,7 @@ int sl_on_ledger_up(struct sl_sched *self) {
     for (uint16_t i = 0; i < self->config.shard_count; i++) {
         struct sl_shard *shard = &self->shards[i];
         bool held = shard->state == SL_SHARD_OPEN || shard->state == SL_SHARD_RECOVERING;
-        sl_lack_ask_anew(self, shard);
+        sl_lack_forget(self, shard);
         if (held || shard->state == SL_SHARD_ACQUIRING) sl_shard_resume(self, shard);
     }
     sl_reads_again(self);
