@@ -144,7 +144,7 @@ static int on_hello(struct sl_broker *self, uint64_t peer, struct sl_bytes body)
                                        .callables = texts_at(self, callables, hello.callables.count).items,
                                        .callable_count = hello.callables.count};
     memcpy(event.hello.instance.bytes, hello.instance, sizeof hello.instance);
-    sl_log(SL_LOG_INFO, "worker %.*s said HELLO with %u slots and %u stage types", (int)hello.name.size,
+    sl_log(SL_LOG_INFO, "worker %.*s said HELLO: %u tasks with it at most, %u stage types", (int)hello.name.size,
            (const char *)hello.name.data, (unsigned)hello.slots, hello.types.count);
     sl_broker_step(self, &event);
     return SL_OK;
