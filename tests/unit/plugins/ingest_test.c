@@ -108,10 +108,10 @@ static void write_file(const char *directory, const char *name, const char *text
     fclose(file);
 }
 
-/* A tree: root/{good.txt,empty.txt,huge.bin,dir/,out -> /etc,up -> ../secret,in -> good.txt,pipe} and secret beside it. */
+/* A tree: below/{good.txt,empty.txt,huge.bin,dir/,out -> /etc,up -> ../secret,in -> good.txt,pipe} and secret beside it. */
 static char *make_tree(char root[512]) {
     char *base = fixture_directory(), path[600];
-    (void)snprintf(root, 512, "%s/root", base);
+    (void)snprintf(root, 512, "%s/below", base);
     cr_assert_eq(mkdir(root, 0700), 0);
     write_file(base, "secret", "secret", 6);
     (void)snprintf(path, sizeof path, "%s/elsewhere", base);
@@ -154,12 +154,12 @@ Test(ingest, files_are_read_below_the_roots_only) {
     }
     (void)snprintf(path, sizeof path, "%s/good.txt", root);
     cr_assert_eq(run_path(&self, path), SLUICE_DONE, "%s", self.result.sentence);
-    static const char *const bad[] = {"../secret", "dir/../../secret", "out/secret", "up", "../root/good.txt"};
+    static const char *const bad[] = {"../secret", "dir/../../secret", "out/secret", "up", "../below/good.txt"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         (void)run_path(&self, bad[i]);
         fixture_failed(&self, SLUICE_FAILED_PERMANENT, "is not below `config.roots`");
     }
-    static const char *const absolute[] = {"elsewhere/secret", "root/../secret"};
+    static const char *const absolute[] = {"elsewhere/secret", "below/../secret"};
     for (size_t i = 0; i < 2; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", base, absolute[i]);
         (void)run_path(&self, path);

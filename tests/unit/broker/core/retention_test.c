@@ -38,12 +38,17 @@ static size_t ended_count(void) {
     return count;
 }
 
-static struct sl_job_id finish(const char *key) {
-    struct sl_job_id id = driver_submit(&driver, 0, key, false);
-    driver_result(&driver, SL_OUTCOME_DONE);
+/* A job of the shape, finished and settled. */
+static struct sl_job_id finish_of(uint32_t shape, const char *key) {
+    struct sl_job_id id = driver_submit(&driver, shape, key, false);
+    for (uint16_t i = 0; i < sim_shape(shape)->stage_count; i++) driver_result(&driver, SL_OUTCOME_DONE);
     driver_wait(&driver, 100);
     cr_assert(has(id, "r"));
     return id;
+}
+
+static struct sl_job_id finish(const char *key) {
+    return finish_of(0, key);
 }
 
 Test(retention, a_finished_job_goes_when_it_is_old_enough_and_not_before) {
@@ -236,11 +241,7 @@ Test(retention, a_removal_of_nothing_is_damage) {
 /* Its text is lost: what stands behind it in the order of removal must not wait for it. */
 Test(retention, a_job_whose_pipeline_nobody_knows_keeps_no_other) {
     driver_init(&driver, 0);
-    struct sl_job_id unknown = driver_submit(&driver, 1, key_of(0), false);
-    driver_result(&driver, SL_OUTCOME_DONE);
-    driver_result(&driver, SL_OUTCOME_DONE);
-    driver_wait(&driver, 100);
-    cr_assert(has(unknown, "r"));
+    struct sl_job_id unknown = finish_of(1, key_of(0));
     struct sl_job_id known = finish(key_of(1));
     driver_put_pipeline(&driver, 1, false);
     driver.retention_ms = 1000;
@@ -253,11 +254,7 @@ Test(retention, a_job_whose_pipeline_nobody_knows_keeps_no_other) {
 
 Test(retention, a_job_whose_pipeline_was_not_told_goes_like_others) {
     driver_init(&driver, 0);
-    struct sl_job_id id = driver_submit(&driver, 1, key_of(0), false);
-    driver_result(&driver, SL_OUTCOME_DONE);
-    driver_result(&driver, SL_OUTCOME_DONE);
-    driver_wait(&driver, 100);
-    cr_assert(has(id, "r"));
+    struct sl_job_id id = finish_of(1, key_of(0));
     driver.retention_ms = 1000;
     driver_succeed(&driver, 1);
     driver_wait(&driver, 3000);
