@@ -32,6 +32,7 @@ int sl_on_pipeline(struct sl_sched *self, const struct sl_event *event) {
         entry->digest = event->pipeline.digest;
         sl_list_init(&entry->queue);
         rc = sl_pipeline_from_canonical(event->pipeline.canonical, &self->alloc, &entry->pipeline);
+        if (!rc && !sl_digest_equal(entry->pipeline->digest, entry->digest)) rc = SL_E_DAMAGED; /* a sound one, and not that one */
         if (!rc) rc = sl_bindings_make(self, entry);
         if (rc) {
             sl_pipeline_entry_free(self, entry);

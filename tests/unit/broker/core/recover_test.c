@@ -114,3 +114,17 @@ Test(recover, a_parked_job_goes_on_when_its_pipeline_is_back) {
     cr_assert_eq(log_size(id), 0, "checkpoints move again");
     driver_fini(&driver);
 }
+
+/* Another text under its digest, though it be a pipeline: a job runs what it was submitted to, or waits. */
+Test(recover, a_job_does_not_run_what_stands_in_its_pipelines_place) {
+    driver_init(&driver, 0);
+    (void)driver_submit(&driver, 3, "job", false);
+    ledger_twin_put_pipeline(driver.twin, sim_shape(3)->digest, sim_shape(2)->canonical);
+    driver_succeed(&driver, 1);
+    cr_assert_eq(jobs_under_way(), 0);
+    cr_assert(strstr(driver.alarm, "it is parked until that is applied again"), "%s", driver.alarm);
+    driver_put_pipeline(&driver, 3, true);
+    driver_succeed(&driver, 1);
+    cr_assert_eq(jobs_under_way(), 1);
+    driver_fini(&driver);
+}
